@@ -1,0 +1,1 @@
+"""Multi-Paxos that you can trust because you can look."""
