@@ -1,0 +1,119 @@
+"""The messages that nodes send each other, as a trace shows them.
+
+Each kind is one frozen msgspec struct, chosen by the JSON field `kind`. A message stands in a line either as the
+`recv` that the step consumed or among the `send` that it emitted; only the latter must say `to` whom.
+Fields that are not named here are no error: they are ignored (and remain in the line's text).
+
+Knows nothing of events, files or order. The format in words: docs/trace-format.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta, Struct
+from msgspec.structs import astuple
+
+Node = Annotated[str, Meta(min_length=1)]
+Boot = Annotated[int, Meta(ge=0)]
+Slot = Annotated[int, Meta(ge=1)]
+Prefix = Annotated[int, Meta(ge=0)]
+"""Slots 1 to this one; 0 is none of them."""
+Value = str
+
+NOOP: Value = "noop"
+"""The value that fills a gap and changes nothing."""
+
+
+class Ballot(NamedTuple):
+    """A ballot, ordered by round and then by the node that owns it; equal to the plain pair."""
+
+    round: Annotated[int, Meta(ge=0)]
+    node: Node
+
+
+class MessageId(NamedTuple):
+    """The k-th message that `sender` emitted in its `boot`, k from 1; equal to the plain triple."""
+
+    sender: Node
+    boot: Boot
+    k: Annotated[int, Meta(ge=1)]
+
+
+Entry = tuple[Slot, Value]
+Report = tuple[Slot, Ballot, Value]
+"""The latest acceptance of a slot: in which ballot, which value."""
+
+
+class Message(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="kind"):
+    """What every message has: its `id`, and where it is sent, `to` whom (None where it is received)."""
+
+    id: MessageId
+    to: tuple[Node, ...] | None = None
+
+    @property
+    def kind(self) -> str:
+        """The message's kind as it stands in the trace."""
+        return str(self.__struct_config__.tag)
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What must arrive as it was sent: the kind and its fields, without `id` and `to`; hashable."""
+        return (self.__struct_config__.tag, *astuple(self)[2:])
+
+
+class Prepare(Message, frozen=True, kw_only=True, gc=False, tag="prepare"):
+    """1a: the owner of `ballot` asks for promises."""
+
+    ballot: Ballot
+
+
+class Promise(Message, frozen=True, kw_only=True, gc=False, tag="promise"):
+    """1b: nothing below `ballot` from here on, and the report: the latest acceptance of each slot above `low`."""
+
+    ballot: Ballot
+    accepted: tuple[Report, ...]
+    low: Prefix
+
+
+class Accept(Message, frozen=True, kw_only=True, gc=False, tag="accept"):
+    """2a: accept these entries in `ballot`; every slot up to `commit`, if given, is chosen."""
+
+    ballot: Ballot
+    entries: tuple[Entry, ...]
+    commit: Prefix | None = None
+
+
+class Accepted(Message, frozen=True, kw_only=True, gc=False, tag="accepted"):
+    """2b: the sender accepted in `ballot` what was proposed there for these slots."""
+
+    ballot: Ballot
+    slots: tuple[Slot, ...]
+
+
+class Nack(Message, frozen=True, kw_only=True, gc=False, tag="nack"):
+    """`ballot` is refused, for the sender has `promised` a higher one."""
+
+    ballot: Ballot
+    promised: Ballot
+
+
+class Heartbeat(Message, frozen=True, kw_only=True, gc=False, tag="heartbeat"):
+    """The leader of `ballot` is there, and every slot up to `commit` is chosen."""
+
+    ballot: Ballot
+    commit: Prefix
+
+
+class Learn(Message, frozen=True, kw_only=True, gc=False, tag="learn"):
+    """These entries are chosen; sent to a node that asked for what it misses."""
+
+    entries: tuple[Entry, ...]
+
+
+class Other(Message, frozen=True, kw_only=True, gc=False, tag="other"):
+    """A message on which the safety of the protocol does not rest; only its id is read."""
+
+
+AnyMessage = Prepare | Promise | Accept | Accepted | Nack | Heartbeat | Learn | Other
+KINDS = ("prepare", "promise", "accept", "accepted", "nack", "heartbeat", "learn", "other")
