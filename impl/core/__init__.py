@@ -1,0 +1,1 @@
+"""The implementation's heart: Multi-Paxos without the world. Start at `replica`."""

@@ -1,0 +1,106 @@
+"""What a replica must be told once: who it is, who the others are, how many make a quorum, and how patient
+to be.
+
+This file does not know where these numbers come from; nothing here is read from a file or a clock.
+"""
+
+import msgspec
+
+from .errors import ConfigError
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The constants of one boot of one node. Checked at once: `ConfigError` names the field and what would
+    do."""
+
+    node: str
+    nodes: tuple[str, ...]
+    """All members, this node included; every node must be given the same ones."""
+    boot: int
+    """This incarnation's number, greater than that of every earlier one: the caller keeps it durable."""
+    phase1: int = 0
+    """How many promises make a quorum; 0 stands for a majority."""
+    phase2: int = 0
+    """How many acceptances make a quorum; 0 stands for a majority."""
+    heartbeat_ms: int = 50
+    """The idle leader speaks this often."""
+    resend_ms: int = 200
+    """A question that has no answer is asked again after this long."""
+    election_ms_min: int = 500
+    """A node that has heard its leader within this time supports no other."""
+    election_ms_max: int = 1000
+    """A node that hears nobody tries to lead after a time drawn between the two."""
+    batch_entries_max: int = 256
+    """Entries in one accept or learn message."""
+    batch_bytes_max: int = 1 << 20
+    """Characters of values in one accept or learn message; a larger single value travels alone."""
+    window_batches_max: int = 64
+    """Accept messages in flight; commands beyond wait and are batched."""
+    backlog_entries_max: int = 65536
+    """Commands that may wait; those beyond are refused."""
+
+    def __post_init__(self) -> None:
+        _check_members(self)
+        _check_quorums(self)
+        _check_numbers(self)
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """All members but this one, by name."""
+        return tuple(sorted(name for name in self.nodes if name != self.node))
+
+    @property
+    def phase1_size(self) -> int:
+        """How many promises make a leader."""
+        return self.phase1 or self._majority
+
+    @property
+    def phase2_size(self) -> int:
+        """How many acceptances in one ballot make a value chosen."""
+        return self.phase2 or self._majority
+
+    @property
+    def _majority(self) -> int:
+        return len(self.nodes) // 2 + 1
+
+
+def _check_members(config: Config) -> None:
+    if not all(config.nodes):
+        raise ConfigError("nodes: a name is empty; give every node a name")
+    if len(set(config.nodes)) != len(config.nodes):
+        raise ConfigError(f"nodes: a name stands twice in {', '.join(config.nodes)}; names must differ")
+    if config.node not in config.nodes:
+        raise ConfigError(
+            f"node: '{config.node}' is not among the nodes {', '.join(config.nodes)}; add it there"
+        )
+
+
+def _check_quorums(config: Config) -> None:
+    count = len(config.nodes)
+    for name, size in (("phase1", config.phase1), ("phase2", config.phase2)):
+        if not 0 <= size <= count:
+            raise ConfigError(
+                f"{name}: a quorum of {size} among {count} nodes is impossible; choose 1 to {count}"
+            )
+    if config.phase1_size + config.phase2_size <= count:
+        raise ConfigError(
+            f"phase1, phase2: quorums of {config.phase1_size} and {config.phase2_size} among {count} nodes "
+            f"need not meet; their sum must be at least {count + 1}"
+        )
+
+
+def _check_numbers(config: Config) -> None:
+    for name in ("boot", "heartbeat_ms", "resend_ms", "batch_entries_max", "batch_bytes_max"):
+        _check_at_least(config, name, 1)
+    _check_at_least(config, "window_batches_max", 1)
+    _check_at_least(config, "backlog_entries_max", 0)
+    _check_at_least(config, "election_ms_min", config.heartbeat_ms + 1, "more than heartbeat_ms")
+    _check_at_least(config, "election_ms_max", config.election_ms_min, "no less than election_ms_min")
+
+
+def _check_at_least(config: Config, name: str, least: int, why: str = "") -> None:
+    number = getattr(config, name)
+    if number < least:
+        raise ConfigError(
+            f"{name}: {number} is too small; choose {why or 'at least'} {'' if why else least}".rstrip()
+        )

@@ -1,0 +1,112 @@
+"""What a replica wants done: the only ways in which it reaches the world.
+
+This file does not know why; and it does not know how to hold anything back, for whatever a replica hands out
+may be carried out at once (see `outbox`).
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from .messages import Acceptance, AnyMessage, Ballot, Entry, Index, Slot, described
+from .records import Record
+
+
+class Persist(msgspec.Struct, frozen=True, gc=False):
+    """Write `records` in this order, sync, then say `Persisted(number)`. Numbers are 1, 2, 3 ... in a boot.
+
+    Several may be written together and share one sync: `Persisted` of the last acknowledges all of them.
+    """
+
+    number: int
+    records: tuple[Record, ...]
+
+
+class Sent(msgspec.Struct, frozen=True, gc=False):
+    """A message to be carried to the nodes in `to`. A node that answers itself has `to` = its own name: that
+    message needs no carrying, the replica has it already."""
+
+    to: tuple[str, ...]
+    message: AnyMessage
+
+
+EventName: TypeAlias = Literal[
+    "start",
+    "prepare",
+    "promise",
+    "lead",
+    "propose",
+    "accept",
+    "commit",
+    "apply",
+    "resend",
+    "nack",
+    "ignore",
+    "stop",
+]
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One atomic step: write it as a line of the trace, then let its messages go.
+
+    A message has no other way out, so what a node says is always in its trace. Fields are the trace format's;
+    those that an event does not carry are UNSET. `fields` gives the line's own, ready to be recorded.
+    """
+
+    event: EventName
+    recv: AnyMessage | None = None
+    send: tuple[Sent, ...] = ()
+    ballot: Ballot | UnsetType = UNSET
+    entries: tuple[Entry, ...] | UnsetType = UNSET
+    quorum: tuple[str, ...] | UnsetType = UNSET
+    learned: bool | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    nodes: tuple[str, ...] | UnsetType = UNSET
+    phase1: int | UnsetType = UNSET
+    phase2: int | UnsetType = UNSET
+    promised: Ballot | UnsetType | None = UNSET
+    accepted: tuple[Acceptance, ...] | UnsetType = UNSET
+    low: Index | UnsetType = UNSET
+    ballot_used: Ballot | UnsetType | None = UNSET
+
+    def fields(self) -> dict[str, object]:
+        """What the event carries beside `recv` and `send`: the fields that are set, by name."""
+        return {name: value for name in _CARRIED if (value := getattr(self, name)) is not UNSET}
+
+    def received(self) -> dict[str, object] | None:
+        """The message consumed, as the trace has it."""
+        return None if self.recv is None else described(self.recv)
+
+    def sent(self) -> list[dict[str, object]]:
+        """The messages emitted, as the trace has them."""
+        return [{"to": sent.to, **described(sent.message)} for sent in self.send]
+
+
+_CARRIED = tuple(name for name in Line.__struct_fields__ if name not in ("event", "recv", "send"))
+
+
+class Apply(msgspec.Struct, frozen=True, gc=False):
+    """Hand `entries` to the state machine, in this order: the next slots, without gaps, no-ops included.
+
+    `tickets` names the requests among them that this replica was given: the state machine's result is the
+    answer.
+    """
+
+    entries: tuple[Entry, ...]
+    tickets: Mapping[Slot, int]
+
+
+class Refuse(msgspec.Struct, frozen=True, gc=False):
+    """Tell the clients behind `tickets` to try again, at `leader` if it is known.
+
+    A command so refused may yet be chosen: retrying it under the same session and sequence applies it once.
+    """
+
+    tickets: tuple[int, ...]
+    reason: str
+    leader: str | None
+
+
+Effect: TypeAlias = Persist | Line | Apply | Refuse

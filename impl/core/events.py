@@ -1,0 +1,56 @@
+"""What a replica is told: the only ways in which the world reaches it.
+
+This file does not know what a replica makes of an event.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from .messages import AnyMessage, Value
+
+Request: TypeAlias = tuple[int, Value]
+"""A client's command under a ticket: a number that the caller gives out, never twice in one boot."""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """The first event of a boot, and only that. Time and draw as in `Tick`."""
+
+    now_ms: int
+    draw: float
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """Time has come to `now_ms` on a clock that never goes back; call it a few times per heartbeat.
+
+    `draw` is a random number, 0 <= draw < 1, new for every tick: election time-outs are made of it.
+    """
+
+    now_ms: int
+    draw: float
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """A message from another node. It may be late, repeated, reordered or never come, but never be
+    altered."""
+
+    message: AnyMessage
+
+
+class Submitted(msgspec.Struct, frozen=True, gc=False):
+    """Clients' commands. Those given together travel together, so gather what waits into one event."""
+
+    requests: tuple[Request, ...]
+
+
+class Persisted(msgspec.Struct, frozen=True, gc=False):
+    """Every `Persist` up to `number` is durable: written *and* synced."""
+
+    number: int
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """An orderly end. After it a replica takes nothing but the `Persisted` that are still owed."""
+
+
+Event: TypeAlias = Start | Tick | Received | Submitted | Persisted | Stop

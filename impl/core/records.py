@@ -1,0 +1,71 @@
+"""What a replica asks to have written down, and what it makes of it after a crash.
+
+This file does not know how or where records are stored, nor how often a sync happens.
+
+A crash may lose the records that were not acknowledged, or keep any prefix of them: either is safe.
+"""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import msgspec
+
+from .messages import Acceptance, Ballot, Entry, Index, Slot, Value
+
+
+class BallotRecord(msgspec.Struct, frozen=True, array_like=True, tag="ballot", gc=False):
+    """This node has used its own `ballot`, and never uses it, or a smaller one, again."""
+
+    ballot: Ballot
+
+
+class PromiseRecord(msgspec.Struct, frozen=True, array_like=True, tag="promise", gc=False):
+    """This node has left every ballot below `ballot`."""
+
+    ballot: Ballot
+
+
+class AcceptRecord(msgspec.Struct, frozen=True, array_like=True, tag="accept", gc=False):
+    """This node has accepted `entries` in `ballot`, and so has left every smaller one."""
+
+    ballot: Ballot
+    entries: tuple[Entry, ...]
+
+
+Record: TypeAlias = BallotRecord | PromiseRecord | AcceptRecord
+"""Every record, for a decoder."""
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """The durable state that a replica starts from; the default is that of a node's first boot."""
+
+    promised: Ballot | None = None
+    """The highest ballot promised, or accepted in."""
+    accepted: tuple[Acceptance, ...] = ()
+    """The latest acceptance of every slot above `low`, by slot."""
+    low: Index = 0
+    """The slot of the checkpoint: always 0, for there are no checkpoints yet."""
+    ballot_used: Ballot | None = None
+    """The highest ballot that this node opened itself."""
+
+
+def recover(records: Iterable[Record]) -> Recovered:
+    """What `records`, in the order in which they were written, amount to. Linear; the later one wins its
+    slot."""
+    promised: Ballot | None = None
+    ballot_used: Ballot | None = None
+    latest: dict[Slot, tuple[Ballot, Value]] = {}
+    for record in records:
+        if isinstance(record, BallotRecord):
+            ballot_used = _higher(ballot_used, record.ballot)
+            continue
+        promised = _higher(promised, record.ballot)
+        if isinstance(record, AcceptRecord):
+            for slot, value in record.entries:
+                latest[slot] = (record.ballot, value)
+    accepted = tuple((slot, *latest[slot]) for slot in sorted(latest))
+    return Recovered(promised=promised, accepted=accepted, ballot_used=ballot_used)
+
+
+def _higher(known: Ballot | None, ballot: Ballot) -> Ballot:
+    return ballot if known is None else max(known, ballot)
