@@ -1,0 +1,117 @@
+"""An instance: how many members each sort has, and what they are called.
+
+Every bound of a finite exploration stands here; a specification has none.  An instance is held to the axioms on
+which the prover relies, so that what is explored and what is proved speak of the same things.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .language import Many, Sort, inhabited, item_of
+from .specification import Specification, brief
+
+
+class BadInstance(Exception):
+    """An instance cannot be; the message is one line that says which sort, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The members of every sort.  `with instance:` lets the specification's text run over them.
+
+    Members of a plain sort are called by its initial, `a1 a2 a3`; of an ordered one, `1 2 3`; of a sort of sets,
+    they are frozen sets of the others.
+    """
+
+    members: Mapping[type[Sort], tuple[Any, ...]]
+
+    @classmethod
+    def of(cls, spec: Specification, sizes: Mapping[str, int] | None = None) -> Instance:
+        """The instance of these sizes, by the sorts' names in lower case; two where nothing is said, three where sets are made.
+
+        A sort of sets holds every set of k members, k the smallest number with which the axioms hold (majorities, if
+        the axiom is that any two meet); its size, if given, is that k.  Raises `BadInstance`.
+        """
+        sizes = dict(sizes or {})
+        known = {s.__name__.lower(): s for s in spec.sorts}
+        for name, size in sizes.items():
+            if name not in known:
+                raise BadInstance(f"{name}={size}: {spec.name} has no sort {name}; it has {', '.join(known)}")
+            if size < 1:
+                raise BadInstance(f"{name}={size}: a sort has at least one member; use {name}=1 or more")
+        plain = [s for s in spec.sorts if not issubclass(s, Many)]
+        many = [s for s in spec.sorts if issubclass(s, Many)]
+        items = {item_of(s) for s in many}
+        initials = _initials(plain)
+        members: dict[type[Sort], tuple[Any, ...]] = {}
+        for sort in plain:
+            size = sizes.get(sort.__name__.lower(), 3 if sort in items else 2)
+            members[sort] = tuple(i if sort.ordered else f"{initials[sort]}{i}" for i in range(1, size + 1))
+        return cls._with_sets(spec, members, many, sizes)
+
+    @classmethod
+    def _with_sets(
+        cls,
+        spec: Specification,
+        members: Mapping[type[Sort], tuple[Any, ...]],
+        many: Sequence[type[Sort]],
+        sizes: Mapping[str, int],
+    ) -> Instance:
+        largest = max((len(members[item_of(s)]) for s in many), default=1)
+        broken = ""
+        for k in range(1, largest + 1):
+            sets = {s: _sets(members[item_of(s)], sizes.get(s.__name__.lower(), k), s) for s in many}
+            instance = cls({**members, **sets})
+            broken = instance.broken_axiom(spec)
+            if not broken:
+                return instance
+        raise BadInstance(f"this instance breaks what the specification assumes: {broken}")
+
+    def broken_axiom(self, spec: Specification) -> str:
+        """What an axiom says that does not hold here; empty if all hold."""
+        with self.inhabited():
+            return next((brief(f) for f in spec.assumes if not f()), "")
+
+    @contextmanager
+    def inhabited(self) -> Iterator[None]:
+        """A context in which the specification's text runs over these members."""
+        with inhabited(self.members):
+            yield
+
+    def arguments(self, sorts: Sequence[type[Sort]]) -> list[tuple[Any, ...]]:
+        """Every way to give parameters of these sorts a value."""
+        return list(itertools.product(*(self.members[s] for s in sorts)))
+
+    def sizes(self) -> Mapping[str, int]:
+        """How many members each plain sort has, by its name in lower case."""
+        return {s.__name__.lower(): len(m) for s, m in self.members.items() if not issubclass(s, Many)}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={size}" for name, size in self.sizes().items())
+
+
+def _initials(sorts: Sequence[type[Sort]]) -> Mapping[type[Sort], str]:
+    """A sort's initial, or its whole name where two sorts share the initial."""
+    firsts = [s.__name__[0].lower() for s in sorts]
+    return {s: f if firsts.count(f) == 1 else s.__name__.lower() for s, f in zip(sorts, firsts, strict=True)}
+
+
+def _sets(items: Sequence[Any], k: int, sort: type[Sort]) -> tuple[frozenset[Any], ...]:
+    if k > len(items):
+        name, item = sort.__name__.lower(), item_of(sort).__name__.lower()
+        raise BadInstance(
+            f"{name}={k}: there are no sets of {k} among {len(items)}; give {name} at most {item}"
+        )
+    return tuple(map(frozenset, itertools.combinations(items, k)))
+
+
+def show(value: object) -> str:
+    """A member as a person reads it: `a1`, `2`, `{a1 a2}`."""
+    if isinstance(value, frozenset):
+        return "{" + " ".join(sorted(map(str, value))) + "}"
+    return str(value)

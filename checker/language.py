@@ -1,0 +1,205 @@
+"""The few words a specification is written in, and what each means when the specification runs as Python.
+
+A specification is ordinary typed Python over finite sets: it can be stepped through in a debugger, and its
+meaning on concrete states is what these definitions say it is.  Everything else that reads it (the explorers,
+the prover, the judge of traces) is held to agree with this.
+
+This file knows nothing of how a specification is read into terms, explored or proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, Generic, Self, TypeVar, TypeVarTuple, get_type_hints
+
+Columns = TypeVarTuple("Columns")
+S = TypeVar("S", bound="Sort")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Refused(Exception):
+    """A `require` of an action is false in this state: the action may not happen here."""
+
+
+class NotInhabited(Exception):
+    """A sort was asked for its members outside every instance."""
+
+
+# Sorts -------------------------------------------------------------------------------------
+
+
+_members: ContextVar[Mapping[Any, tuple[Any, ...]]] = ContextVar("the members of every sort")
+
+
+@contextmanager
+def inhabited(members: Mapping[type[Sort], tuple[Any, ...]]) -> Iterator[None]:
+    """Within this context, `for a in Acceptor` goes over the members given for `Acceptor`."""
+    token = _members.set(members)
+    try:
+        yield
+    finally:
+        _members.reset(token)
+
+
+class SortType(type):
+    """The class of sorts: what lets a specification say `for a in Acceptor`."""
+
+    ordered: bool
+    """Whether members compare with `<`; the order is total."""
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], body: dict[str, Any], ordered: bool = False
+    ) -> SortType:
+        body["ordered"] = ordered
+        return super().__new__(mcs, name, bases, body)
+
+    def __iter__(cls: type[S]) -> Iterator[S]:  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+        try:
+            return iter(_members.get()[cls])
+        except LookupError:
+            raise NotInhabited(
+                f"{cls.__name__} has no members here; a specification runs in an instance, `with instance:`"
+            ) from None
+
+
+class Sort(metaclass=SortType):
+    """A set of things of which nothing is known but equality and, if it is `ordered=True`, a total order.
+
+    How many there are is never said in a specification: an instance says it, and the prover leaves it open.
+    """
+
+    def __lt__(self, other: Self) -> bool:
+        return NotImplemented
+
+    def __le__(self, other: Self) -> bool:
+        return NotImplemented
+
+
+class Many(Sort, Generic[S]):
+    """A sort whose members are sets of members of `S`: `class Quorum(Many[Acceptor])`."""
+
+    def __iter__(self) -> Iterator[S]:
+        raise NotImplementedError("the members of a set come with an instance")
+
+
+@cache
+def item_of(many: type[Sort]) -> type[Sort]:
+    """The sort of which a `Many` holds sets."""
+    for base in many.__dict__["__orig_bases__"]:
+        (item,) = base.__args__
+        return item  # type: ignore[no-any-return]
+    raise TypeError(f"{many.__name__} does not say of what it holds sets")
+
+
+# States ------------------------------------------------------------------------------------
+
+
+class Set(frozenset[tuple[*Columns]]):
+    """A relation: a set of rows, `Set[Acceptor, Ballot]`.  One column is a row all the same: `(b,)`."""
+
+
+_relations: dict[type, Mapping[str, tuple[type[Sort], ...]]] = {}
+
+
+def relations_of(state: type[State]) -> Mapping[str, tuple[type[Sort], ...]]:
+    """The relations that a state consists of, each with the sorts of its columns, in the order written."""
+    if state not in _relations:
+        _relations[state] = {name: hint.__args__ for name, hint in get_type_hints(state).items()}
+    return _relations[state]
+
+
+class State:
+    """A tuple of relations; those that are not given are empty.
+
+    Raises `TypeError` for a relation that the class does not declare.
+    """
+
+    def __init__(self, **relations: Iterable[Any]) -> None:
+        declared = relations_of(type(self))
+        for name in relations:
+            if name not in declared:
+                raise TypeError(f"{type(self).__name__} has no relation {name}; it has {', '.join(declared)}")
+        for name in declared:
+            self.__dict__[name] = frozenset(relations.get(name, ()))
+
+    def but(self, **changes: Iterable[Any]) -> Self:
+        """This state with some relations replaced, the others unchanged (TLA+'s EXCEPT and UNCHANGED)."""
+        return type(self)(**{**self.__dict__, **changes})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a state does not change; write now.but({name}=...)")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        rows = (f"{name}={set(rows)!r}" for name, rows in self.__dict__.items() if rows)
+        return f"{type(self).__name__}({', '.join(rows)})"
+
+
+# Formulas ----------------------------------------------------------------------------------
+
+
+def require(condition: bool) -> None:
+    """An enabling condition of an action: where it is false, the action cannot happen."""
+    if not condition:
+        raise Refused
+
+
+def implies(premise: bool, conclusion: bool) -> bool:
+    """Where the premise holds, so does the conclusion.  Both are evaluated; nothing can tell."""
+    return not premise or conclusion
+
+
+def allowed(action: Callable[..., State], now: State, nxt: State, *args: Any) -> bool:
+    """The TLA+ reading of an action: a predicate over a pair of states.
+
+    True just if every `require` of the action holds in `now` and `nxt` is what it returns.
+    """
+    try:
+        return action(now, *args) == nxt
+    except Refused:
+        return False
+
+
+# Roles -------------------------------------------------------------------------------------
+
+
+def _role(role: str, meaning: str) -> Callable[[F], F]:
+    def mark(f: F) -> F:
+        f.__dict__.setdefault("roles", set()).add(role)
+        return f
+
+    mark.__doc__ = meaning
+    return mark
+
+
+init = _role("init", "A state in which everything may begin.")
+action = _role("action", "A step that may be taken: what it requires, and the state that follows.")
+invariant = _role(
+    "invariant", "A property of every reachable state, and a part of the proof that there are no others."
+)
+safety = _role("safety", "A property of every reachable state that a user relies on.")
+axiom = _role("axiom", "What is assumed of the sorts; an instance is held to it, the prover relies on it.")
+image = _role("image", "The state of the upper specification that a state of the lower one stands for.")
+
+
+def step(of: Callable[..., Any]) -> Callable[[F], F]:
+    """What an action of the lower specification is in the upper one, wherever it is not a stutter there."""
+
+    def mark(f: F) -> F:
+        f.__dict__["of"] = of
+        return _role("step", "")(f)
+
+    return mark
+
+
+def has_role(f: object, role: str) -> bool:
+    """Whether a thing found in a module was marked with this role."""
+    return role in getattr(f, "roles", ())

@@ -1,0 +1,188 @@
+"""A specification as a whole: the state, the actions and the properties that one module holds.
+
+Roles are collected from the module itself, so several versions of a specification (a mutant, a user's copy) can
+be loaded side by side.  Each part is read into terms once, when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any as Anything
+from typing import get_type_hints
+
+from .language import Many, Sort, State, has_role, item_of, relations_of
+from .reading import parameters, read_predicate, read_state, read_step
+from .term import All, Any, Formula, StateTerm, Step, formulas_of, start, within
+from .typecheck import TypeChecker
+
+Function = Callable[..., Anything]
+
+
+class BadSpecification(Exception):
+    """A module is not a specification; the message is one line that says what is missing and where."""
+
+
+def marked(module: ModuleType, role: str) -> tuple[Function, ...]:
+    """The functions that a module itself defines in this role, in the order written."""
+    own = (f for f in vars(module).values() if has_role(f, role) and f.__module__ == module.__name__)
+    return tuple(dict.fromkeys(own))
+
+
+def brief(f: Function) -> str:
+    """The first sentence of a docstring, on one line."""
+    text = " ".join((f.__doc__ or "").split())
+    return text.partition(". ")[0].rstrip(".")
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What a module specifies.
+
+    `assumes` are the axioms that the module lists under that name; `init` is its only initial state.
+    """
+
+    name: str
+    module: ModuleType = field(repr=False, compare=False)
+    state: type[State]
+    init: Function
+    actions: tuple[Function, ...]
+    invariants: tuple[Function, ...]
+    safety: tuple[Function, ...]
+    assumes: tuple[Function, ...]
+
+    @classmethod
+    def of(cls, module: ModuleType, name: str | None = None) -> Specification:
+        """Collects a module's parts.  Raises `BadSpecification` if one is missing."""
+        where = getattr(module, "__file__", None) or module.__name__
+        inits = marked(module, "init")
+        if len(inits) != 1:
+            raise BadSpecification(f"{where}: a specification has one @init, this has {len(inits)}")
+        state = get_type_hints(inits[0]).get("return")
+        if not (isinstance(state, type) and issubclass(state, State)):
+            raise BadSpecification(
+                f"{where}: say which State {inits[0].__name__} returns, as `-> {state_name(module)}:`"
+            )
+        actions = marked(module, "action")
+        if not actions:
+            raise BadSpecification(f"{where}: a specification has at least one @action")
+        assumes = getattr(module, "assumes", ())
+        for f in assumes:
+            if not has_role(f, "axiom"):
+                raise BadSpecification(f"{where}: `assumes` lists functions marked @axiom; {f!r} is none")
+        return cls(
+            name or module.__name__.rpartition(".")[2],
+            module,
+            state,
+            inits[0],
+            actions,
+            marked(module, "invariant"),
+            marked(module, "safety"),
+            tuple(assumes),
+        )
+
+    # What it speaks of -------------------------------------------------------------------
+
+    @cached_property
+    def sorts(self) -> tuple[type[Sort], ...]:
+        """Every sort that the specification speaks of, in the order of first mention; items before sets of them."""
+        found: dict[type[Sort], None] = {}
+        for sort in self._mentioned():
+            if issubclass(sort, Many):
+                found.setdefault(item_of(sort))
+            found.setdefault(sort)
+        return tuple(found)
+
+    def _mentioned(self) -> Iterator[type[Sort]]:
+        for sorts in relations_of(self.state).values():
+            yield from sorts
+        for one in self.steps.values():
+            yield from (x.sort for x in one.params)
+        formulas = [f for one in self.steps.values() for f in formulas_of(one)]
+        for t in (*formulas, *self.claims.values(), *self.axioms.values()):
+            yield from (x.sort for f in within(t) if isinstance(f, Any | All) for x in f.vars)
+
+    @property
+    def properties(self) -> tuple[Function, ...]:
+        """Invariants and safety properties, each once."""
+        return tuple(dict.fromkeys((*self.invariants, *self.safety)))
+
+    def action(self, name: str) -> Function:
+        """The action of this name.  Raises `KeyError`."""
+        return {f.__name__: f for f in self.actions}[name]
+
+    # Its terms ---------------------------------------------------------------------------
+
+    @cached_property
+    def now(self) -> StateTerm:
+        """The state as it is, said as terms."""
+        return start(self.state)
+
+    @cached_property
+    def first(self) -> StateTerm:
+        """The initial state, said as terms."""
+        out = read_state(self.init)
+        self._types.state(out)
+        return out
+
+    @cached_property
+    def steps(self) -> Mapping[str, Step]:
+        """Each action read into terms, by name.  Raises `Unreadable`."""
+        out = {f.__name__: read_step(f, self.now) for f in self.actions}
+        for one in out.values():
+            self._types.step(one)
+        return out
+
+    @cached_property
+    def claims(self) -> Mapping[str, Formula]:
+        """Each property read into a formula, by name.  Raises `Unreadable`."""
+        out = {f.__name__: read_predicate(f, self.now) for f in self.properties}
+        for one in out.values():
+            self._types.formula(one)
+        return out
+
+    @cached_property
+    def axioms(self) -> Mapping[str, Formula]:
+        """Each axiom read into a formula, by name.  Raises `Unreadable`."""
+        return {f.__name__: read_predicate(f, None) for f in self.assumes}
+
+    @cached_property
+    def _types(self) -> TypeChecker:
+        return TypeChecker(relations_of(self.state))
+
+
+def state_name(module: ModuleType) -> str:
+    """The name of the state that a module declares, or what one might be called."""
+    found = [
+        n for n, x in vars(module).items() if isinstance(x, type) and issubclass(x, State) and x is not State
+    ]
+    return found[-1] if found else "MyState"
+
+
+def sorts_of(f: Function) -> tuple[type[Sort], ...]:
+    """The sorts of an action's parameters, the state left out."""
+    return tuple(x.sort for x in parameters(f))
+
+
+def load(path: str | Path) -> Specification:
+    """The specification in a Python file.  Raises `BadSpecification` if the file is none or cannot be imported."""
+    file = Path(path)
+    if not file.is_file():
+        raise BadSpecification(f"{file}: there is no such file; name a specification or the path of one")
+    name = f"quorate_user_{file.stem}"
+    found = importlib.util.spec_from_file_location(name, file)
+    if found is None or found.loader is None:
+        raise BadSpecification(f"{file}: this is no Python file")
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module
+    try:
+        found.loader.exec_module(module)
+    except Exception as why:
+        del sys.modules[name]
+        raise BadSpecification(f"{file}: it cannot be imported: {type(why).__name__}: {why}") from why
+    return Specification.of(module, file.stem)

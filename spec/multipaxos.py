@@ -1,0 +1,220 @@
+"""Multi-Paxos: phase 1 of a ballot once for all slots, phase 2 once per slot.
+
+The network is the state itself: the set of everything that was ever sent.  A lost message is one
+that nobody acts on, a repeated one is acted on twice.  Acceptors remember what they left and, per
+slot, only their latest acceptance; a leader knows nothing but the promises it received.
+Names in the margin are those of Lamport, "Paxos Made Simple" (2001).
+"""
+
+from ..checker.language import Set, State, action, implies, init, invariant, require, safety
+from .sorts import Acceptor, Ballot, Quorum, Slot, Value, quorums_meet
+
+assumes = [quorums_meet]
+
+
+class MultiPaxos(State):
+    prepared: Set[Ballot]  # 1a
+    promised: Set[Acceptor, Ballot]  # 1b
+    reported: Set[Acceptor, Ballot, Slot, Ballot, Value]  # ... and the log that it carries
+    proposed: Set[Slot, Ballot, Value]  # 2a
+    accepted: Set[Acceptor, Slot, Ballot, Value]  # 2b
+    left: Set[Acceptor, Ballot]  # on a's disk: it accepts in b no more
+    log: Set[Acceptor, Slot, Ballot, Value]  # on a's disk: its latest acceptance in each slot
+
+
+# What one may say of a state -------------------------------------------------------------
+
+
+def chosen(now: MultiPaxos, s: Slot, v: Value) -> bool:
+    """A quorum accepted v in one ballot."""
+    return any(all((a, s, b, v) in now.accepted for a in q) for q in Quorum for b in Ballot)
+
+
+def joined(now: MultiPaxos, a: Acceptor, b: Ballot) -> bool:
+    """a promised b, or accepted in it."""
+    return (a, b) in now.promised or any((a, s, b, v) in now.accepted for s in Slot for v in Value)
+
+
+def free(now: MultiPaxos, q: Quorum, s: Slot, b: Ballot) -> bool:
+    """Nobody in q reports an acceptance in s."""
+    return not any((a, b, s, c, v) in now.reported for a in q for c in Ballot for v in Value)
+
+
+def forced(now: MultiPaxos, q: Quorum, s: Slot, b: Ballot, v: Value) -> bool:
+    """v is what q reports in s with the highest ballot."""
+    return any((a, b, s, c, v) in now.reported and topmost(now, q, s, b, c) for a in q for c in Ballot)
+
+
+def topmost(now: MultiPaxos, q: Quorum, s: Slot, b: Ballot, c: Ballot) -> bool:
+    """Nobody in q reports, in s, a ballot above c."""
+    return not any((a, b, s, d, w) in now.reported and c < d for a in q for d in Ballot for w in Value)
+
+
+# What may happen -------------------------------------------------------------------------
+
+
+@init
+def silence() -> MultiPaxos:
+    return MultiPaxos()
+
+
+@action
+def prepare(now: MultiPaxos, b: Ballot) -> MultiPaxos:
+    """Phase 1a: somebody opens ballot b."""
+    return now.but(prepared=now.prepared | {(b,)})
+
+
+@action
+def promise(now: MultiPaxos, a: Acceptor, b: Ballot) -> MultiPaxos:
+    """Phase 1b: a joins b, reports its log, and accepts in no smaller ballot from here on."""
+    require((b,) in now.prepared)
+    require((a, b) not in now.left)
+    require(not joined(now, a, b))
+    return now.but(
+        promised=now.promised | {(a, b)},
+        reported=now.reported
+        | {(a, b, s, c, v) for s in Slot for c in Ballot for v in Value if (a, s, c, v) in now.log},
+        left=now.left | {(a, c) for c in Ballot if c < b},
+    )
+
+
+@action
+def propose(now: MultiPaxos, q: Quorum, s: Slot, b: Ballot, v: Value) -> MultiPaxos:
+    """Phase 2a: the leader of b proposes, once a slot, what its quorum's reports leave it."""
+    require(all((a, b) in now.promised for a in q))
+    require(not any((s, b, w) in now.proposed for w in Value))
+    require(free(now, q, s, b) or forced(now, q, s, b, v))
+    return now.but(proposed=now.proposed | {(s, b, v)})
+
+
+@action
+def accept(now: MultiPaxos, a: Acceptor, s: Slot, b: Ballot, v: Value) -> MultiPaxos:
+    """Phase 2b: a accepts what was proposed in a ballot that it has not left; this, too, leaves the
+    smaller ones.  The log forgets what it held in s."""
+    require((s, b, v) in now.proposed)
+    require((a, b) not in now.left)
+    return now.but(
+        accepted=now.accepted | {(a, s, b, v)},
+        log=now.log - {(a, s, c, w) for c in Ballot for w in Value} | {(a, s, b, v)},
+        left=now.left | {(a, c) for c in Ballot if c < b},
+    )
+
+
+# What must hold --------------------------------------------------------------------------
+
+
+@safety
+def agreement(now: MultiPaxos) -> bool:
+    """In a slot, at most one value is chosen."""
+    return all(
+        implies(chosen(now, s, v) and chosen(now, s, w), v == w) for s in Slot for v in Value for w in Value
+    )
+
+
+@invariant
+def promises_leave(now: MultiPaxos) -> bool:
+    """A promise closes the smaller ballots."""
+    return all(
+        implies((a, b) in now.promised and c < b, (a, c) in now.left)
+        for a in Acceptor
+        for b in Ballot
+        for c in Ballot
+    )
+
+
+@invariant
+def acceptances_leave(now: MultiPaxos) -> bool:
+    """So does an acceptance."""
+    return all(
+        implies((a, s, b, v) in now.accepted and c < b, (a, c) in now.left)
+        for a in Acceptor
+        for s in Slot
+        for b in Ballot
+        for v in Value
+        for c in Ballot
+    )
+
+
+@invariant
+def logs_are_true(now: MultiPaxos) -> bool:
+    """What a log holds was accepted."""
+    return all(
+        implies((a, s, b, v) in now.log, (a, s, b, v) in now.accepted)
+        for a in Acceptor
+        for s in Slot
+        for b in Ballot
+        for v in Value
+    )
+
+
+@invariant
+def logs_are_latest(now: MultiPaxos) -> bool:
+    """Nothing was accepted after what a log holds."""
+    return all(
+        implies((a, s, b, v) in now.log and (a, s, c, w) in now.accepted, c <= b)
+        for a in Acceptor
+        for s in Slot
+        for b in Ballot
+        for v in Value
+        for c in Ballot
+        for w in Value
+    )
+
+
+@invariant
+def logs_are_full(now: MultiPaxos) -> bool:
+    """Where a accepted, its log holds something."""
+    return all(
+        implies(
+            any((a, s, b, v) in now.accepted for b in Ballot for v in Value),
+            any((a, s, b, v) in now.log for b in Ballot for v in Value),
+        )
+        for a in Acceptor
+        for s in Slot
+    )
+
+
+@invariant
+def reports_are_true(now: MultiPaxos) -> bool:
+    """What a reports in b it accepted before b; and it promised b."""
+    return all(
+        implies(
+            (a, b, s, c, v) in now.reported,
+            (a, b) in now.promised and (a, s, c, v) in now.accepted and c < b,
+        )
+        for a in Acceptor
+        for b in Ballot
+        for s in Slot
+        for c in Ballot
+        for v in Value
+    )
+
+
+@invariant
+def reports_are_latest(now: MultiPaxos) -> bool:
+    """Between what it reports in b, and b, it accepts nothing."""
+    return all(
+        implies((a, b, s, c, v) in now.reported and (a, s, d, w) in now.accepted and d < b, d <= c)
+        for a in Acceptor
+        for b in Ballot
+        for s in Slot
+        for c in Ballot
+        for v in Value
+        for d in Ballot
+        for w in Value
+    )
+
+
+@invariant
+def reports_are_full(now: MultiPaxos) -> bool:
+    """Where a accepted before b, its promise of b reports something."""
+    return all(
+        implies(
+            (a, b) in now.promised
+            and any((a, s, c, v) in now.accepted and c < b for c in Ballot for v in Value),
+            any((a, b, s, c, v) in now.reported for c in Ballot for v in Value),
+        )
+        for a in Acceptor
+        for b in Ballot
+        for s in Slot
+    )
