@@ -1,0 +1,194 @@
+"""A data folder belongs to one node of one cluster, and to one process at a time.
+
+It knows the lock and the manifest (who owns the folder, and its boot number), not the log beside them.
+
+    lock            held with flock while a process uses the folder
+    manifest.json   replaced as a whole: written beside, synced, renamed, the folder synced
+
+A folder that was emptied is a new folder: the node that starts in it has forgotten what it promised. Never
+give a node a new folder under its old name while the cluster it was a member of lives on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import msgspec
+
+from .errors import DamagedLog, FolderInUse, UnknownFormat, WrongFolder, disk_error
+
+FORMAT: Final = 1
+"""The version of everything in a data folder; one that is higher is refused."""
+
+LOCK: Final = "lock"
+MANIFEST: Final = "manifest.json"
+TEMPORARY: Final = ".tmp"
+"""How the name of a file ends that is not yet whole; such a file is removed when the folder is opened."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Whose folder it is."""
+
+    cluster: str
+    node: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a folder says about itself."""
+
+    format: int
+    cluster: str
+    node: str
+    boot: int
+    """How often the node was started in this folder."""
+    synced: int
+    """A log that ends before this batch has lost something: it was on disk when the manifest was written."""
+    crc: int = 0
+    """Of the manifest without it: a boot number misread is a boot number used twice."""
+
+
+class Folder:
+    """A locked data folder. Opening it makes it when there is none; `close` lets go of it."""
+
+    def __init__(self, path: Path, identity: Identity) -> None:
+        """Lock the folder and read its manifest.
+
+        Raises WrongFolder, FolderInUse, UnknownFormat, DamagedLog, DiskFull or DiskFailed.
+        """
+        self.path = path
+        self.identity = identity
+        self._lock = _lock(path)
+        try:
+            for leftover in path.glob(f"*{TEMPORARY}"):
+                leftover.unlink()
+            self.manifest = self._read_manifest()
+        except OSError as error:
+            self.close()
+            raise disk_error(error, path, "read") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def begin_boot(self, synced: int) -> int:
+        """Count one more start of the node, durably, and return its number."""
+        self._write(msgspec.structs.replace(self.manifest, boot=self.manifest.boot + 1, synced=synced))
+        return self.manifest.boot
+
+    def note_synced(self, synced: int) -> None:
+        """Keep, durably, how far the log reaches."""
+        self._write(msgspec.structs.replace(self.manifest, synced=synced))
+
+    def close(self) -> None:
+        """Let go of the folder. A second call does nothing."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read_manifest(self) -> Manifest:
+        path = self.path / MANIFEST
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return self._first_manifest()
+        version = _decode(path, text, _Versioned).format
+        if version > FORMAT:
+            raise UnknownFormat(
+                f"{path}: format {version} is newer than {FORMAT}; start the node with the version that wrote it"
+            )
+        manifest = _decode(path, text, Manifest)
+        if manifest != _sealed(manifest):
+            raise DamagedLog(f"{path}: is damaged (its checksum is wrong); put back the file that was there")
+        if (manifest.cluster, manifest.node) != (self.identity.cluster, self.identity.node):
+            raise WrongFolder(
+                f"{self.path}: the folder belongs to node {manifest.node!r} of cluster {manifest.cluster!r}, not to "
+                f"{self.identity.node!r} of {self.identity.cluster!r}; give each node a data folder of its own"
+            )
+        return manifest
+
+    def _first_manifest(self) -> Manifest:
+        """Take over a folder that is empty, and no other."""
+        strangers = sorted(path.name for path in self.path.iterdir() if path.name != LOCK)
+        if strangers:
+            raise WrongFolder(
+                f"{self.path}: holds {strangers[0]!r} but no {MANIFEST}; name a folder that is empty or does not exist"
+            )
+        self._write(Manifest(FORMAT, self.identity.cluster, self.identity.node, boot=0, synced=0))
+        return self.manifest
+
+    def _write(self, manifest: Manifest) -> None:
+        path = self.path / MANIFEST
+        beside = path.with_name(path.name + TEMPORARY)
+        sealed = _sealed(manifest)
+        try:
+            with beside.open("wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(sealed)) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            beside.rename(path)
+            sync_folder(self.path)
+        except OSError as error:
+            raise disk_error(error, path, "write") from error
+        self.manifest = sealed
+
+
+def _sealed(manifest: Manifest) -> Manifest:
+    """The manifest with the checksum that it should have."""
+    plain = msgspec.structs.replace(manifest, crc=0)
+    return msgspec.structs.replace(plain, crc=zlib.crc32(msgspec.json.encode(plain)))
+
+
+class _Versioned(msgspec.Struct):
+    format: int
+
+
+Shape = TypeVar("Shape")
+
+
+def _decode(path: Path, text: bytes, kind: type[Shape]) -> Shape:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError as error:
+        raise DamagedLog(f"{path}: is damaged ({error}); put back the file that was there") from error
+
+
+def _lock(path: Path) -> int:
+    """Make the folder if need be, and hold its lock; returns the descriptor that holds it."""
+    try:
+        if path.exists() and not path.is_dir():
+            raise WrongFolder(f"{path}: is not a folder; name a data folder")
+        if not path.exists():
+            path.mkdir(parents=True)
+            sync_folder(path.parent)
+        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise disk_error(error, path, "open the data folder") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise FolderInUse(f"{path}: another process uses this data folder; stop it first") from error
+        raise disk_error(error, path, "lock the data folder") from error
+    return descriptor
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
