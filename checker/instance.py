@@ -32,9 +32,9 @@ class Instance:
 
     @classmethod
     def of(cls, spec: Specification, sizes: Mapping[str, int] | None = None) -> Instance:
-        """The instance of these sizes, by the sorts' names in lower case; two where nothing is said, three where sets are made.
+        """The instance of these sizes, by the sorts' names in lower case.
 
-        A sort of sets holds every set of k members, k the smallest number with which the axioms hold (majorities, if
+        Where nothing is said a sort has two members, and three if sets are made of it.  A sort of sets holds every set of k members, k the smallest number with which the axioms hold (majorities, if
         the axiom is that any two meet); its size, if given, is that k.  Raises `BadInstance`.
         """
         sizes = dict(sizes or {})

@@ -40,6 +40,11 @@ def brief(f: Function) -> str:
     return text.partition(". ")[0].rstrip(".")
 
 
+def where(f: Function) -> str:
+    """The file and line of a function, as `multipaxos.py:74`."""
+    return f"{Path(f.__code__.co_filename).name}:{f.__code__.co_firstlineno}"
+
+
 @dataclass(frozen=True)
 class Specification:
     """What a module specifies.
@@ -90,7 +95,7 @@ class Specification:
 
     @cached_property
     def sorts(self) -> tuple[type[Sort], ...]:
-        """Every sort that the specification speaks of, in the order of first mention; items before sets of them."""
+        """Every sort that is spoken of, in the order of first mention; items before the sets of them."""
         found: dict[type[Sort], None] = {}
         for sort in self._mentioned():
             if issubclass(sort, Many):

@@ -1,0 +1,89 @@
+"""Mutants: small, named edits of a specification's text, each of which some engine must object to.
+
+A mutant is what keeps the engines honest.  It is reviewed as text, beside the specification it spoils, and loaded
+as a module of its own, so the original is never touched.
+"""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_loader
+from types import ModuleType
+
+from .specification import Specification
+
+
+class BadMutant(Exception):
+    """A mutant does not apply to the text; the message is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One edit of a specification's text, and what must come of it.
+
+    `text` occurs exactly once in the specification and is replaced by `by`.  `explorer` names the sizes of an instance
+    in which a state breaks `breaks`; None where no small instance shows it.  `prover` names an obligation, as
+    (action, conjunct), that can no longer be proved.
+    """
+
+    name: str
+    why: str
+    text: str
+    by: str
+    breaks: str | None
+    explorer: dict[str, int] | None
+    prover: tuple[str, str] | None
+
+
+def mutants_of(spec: Specification) -> Sequence[Mutant]:
+    """The mutants kept beside a specification, in the module `<name>_mutants`; none if there is no such module."""
+    name = f"{spec.module.__name__}_mutants"
+    try:
+        return tuple(importlib.import_module(name).MUTANTS)
+    except ModuleNotFoundError as missing:
+        if missing.name != name:
+            raise
+        return ()
+
+
+def mutate(spec: Specification, mutant: Mutant) -> Specification:
+    """The specification with the mutant's edit made.  Raises `BadMutant` if the text is not there exactly once."""
+    original = spec.module.__spec__
+    file = spec.module.__file__
+    if file is None or original is None:
+        raise BadMutant(f"{spec.name} has no file to edit")
+    text = "".join(linecache.getlines(file))
+    if (times := text.count(mutant.text)) != 1:
+        raise BadMutant(
+            f"mutant {mutant.name}: its text occurs {times} times in {file}, not once; rewrite the mutant"
+        )
+    name = f"{spec.module.__name__}__{mutant.name}"
+    return Specification.of(
+        _load(name, f"{file}[{mutant.name}]", text.replace(mutant.text, mutant.by), spec), spec.name
+    )
+
+
+def find_mutant(spec: Specification, name: str) -> Mutant:
+    """The mutant of this name.  Raises `BadMutant` with the names there are."""
+    known = {m.name: m for m in mutants_of(spec)}
+    if name not in known:
+        raise BadMutant(f"{spec.name} has no mutant {name}; it has {', '.join(known) or 'none'}")
+    return known[name]
+
+
+def _load(name: str, filename: str, text: str, spec: Specification) -> ModuleType:
+    """A module made from text, whose functions can be read as if it were a file."""
+    lines = text.splitlines(keepends=True)
+    linecache.cache[filename] = (len(text), None, lines, filename)
+    made = spec_from_loader(name, loader=None)
+    assert made is not None, "a spec without a loader can always be made"
+    module = module_from_spec(made)
+    module.__file__ = filename
+    module.__package__ = spec.module.__package__
+    sys.modules[name] = module
+    exec(compile(text, filename, "exec", dont_inherit=True), vars(module))
+    return module
