@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
+from msgspec.json import encode
 from msgspec.structs import astuple
 
 Node = Annotated[str, Meta(min_length=1)]
@@ -38,6 +39,9 @@ class MessageId(NamedTuple):
     sender: Node
     boot: Boot
     k: Annotated[int, Meta(ge=1)]
+
+    def __str__(self) -> str:
+        return f'["{self.sender}",{self.boot},{self.k}]'
 
 
 Entry = tuple[Slot, Value]
@@ -117,3 +121,31 @@ class Other(Message, frozen=True, kw_only=True, gc=False, tag="other"):
 
 AnyMessage = Prepare | Promise | Accept | Accepted | Nack | Heartbeat | Learn | Other
 KINDS = ("prepare", "promise", "accept", "accepted", "nack", "heartbeat", "learn", "other")
+
+
+def difference(sent: Message, received: Message) -> str:
+    """The first field in which a message as received differs from the message as sent, in words."""
+    if sent.kind != received.kind:
+        return f"its kind was {sent.kind!r}, and is received as {received.kind!r}"
+    for field in sent.__struct_fields__:
+        if field not in ("id", "to"):
+            found = _first_difference(field, getattr(sent, field), getattr(received, field))
+            if found is not None:
+                return found
+    return "nothing"
+
+
+def _first_difference(path: str, sent: object, received: object) -> str | None:
+    if sent == received:
+        return None
+    if isinstance(sent, tuple) and isinstance(received, tuple):
+        for position, (one, other) in enumerate(zip(sent, received, strict=False)):
+            found = _first_difference(f"{path}[{position}]", one, other)
+            if found is not None:
+                return found
+        return f"`{path}` had {len(sent)} elements, and is received with {len(received)}"
+    return f"`{path}` was {_json(sent)}, and is received as {_json(received)}"
+
+
+def _json(value: object) -> str:
+    return encode(value).decode()
