@@ -88,16 +88,12 @@ class Segment:
     def open(cls, folder: Path, identity: Identity, number: int) -> tuple[Self, bytes]:
         """An existing segment, and all of its bytes. Raises DamagedLog, WrongFolder or DiskFailed."""
         path = segment_path(folder, number)
-        descriptor = -1
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             data = path.read_bytes()
-            return cls(path, descriptor, _decode_header(path, data, number, identity)), data
+            shape = _decode_header(path, data, number, identity)
+            return cls(path, os.open(path, os.O_RDWR | os.O_CLOEXEC), shape), data
         except OSError as error:
             raise disk_error(error, path, "read") from error
-        except BaseException:
-            os.close(descriptor)
-            raise
 
     def fits(self, offset: int, body_bytes: int) -> bool:
         """Is there room at `offset` for a batch of `body_bytes`?"""
