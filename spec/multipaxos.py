@@ -1,9 +1,16 @@
 """Multi-Paxos: phase 1 of a ballot once for all slots, phase 2 once per slot.
 
-The network is the state itself: the set of everything that was ever sent.  A lost message is one
-that nobody acts on, a repeated one is acted on twice.  Acceptors remember what they left and, per
-slot, only their latest acceptance; a leader knows nothing but the promises it received.
-Names in the margin are those of Lamport, "Paxos Made Simple" (2001).
+Whoever opens a ballot asks every acceptor to join it (1a).  An acceptor that joins promises to accept in no smaller
+ballot and reports its log (1b).  With a quorum of promises the opener leads: in each slot it may propose what the
+reports leave it, for any number of slots and without asking again (2a).  Acceptors accept what was proposed (2b),
+and what a quorum has accepted in one ballot is chosen.
+
+The network is the state itself: the set of everything that was ever sent.  A lost message is one that nobody acts
+on, a repeated one may be acted on twice, a late one is acted on late.  A process is what it has on disk: an acceptor
+remembers what it left and, for each slot, only its latest acceptance; a leader knows nothing but promises.  So a
+crash needs no action of its own: a crashed process is one that does nothing for a while.
+
+The names in the margin are those of Lamport, "Paxos Made Simple" (2001).
 """
 
 from ..checker.language import Set, State, action, implies, init, invariant, require, safety
@@ -13,16 +20,18 @@ assumes = [quorums_meet]
 
 
 class MultiPaxos(State):
+    # sent
     prepared: Set[Ballot]  # 1a
     promised: Set[Acceptor, Ballot]  # 1b
-    reported: Set[Acceptor, Ballot, Slot, Ballot, Value]  # ... and the log that it carries
+    reported: Set[Acceptor, Ballot, Slot, Ballot, Value]  # ... of b by a: in s it accepted, at c, v
     proposed: Set[Slot, Ballot, Value]  # 2a
     accepted: Set[Acceptor, Slot, Ballot, Value]  # 2b
-    left: Set[Acceptor, Ballot]  # on a's disk: it accepts in b no more
-    log: Set[Acceptor, Slot, Ballot, Value]  # on a's disk: its latest acceptance in each slot
+    # on the disks of the acceptors
+    left: Set[Acceptor, Ballot]  # (a, b): a accepts in b no more
+    log: Set[Acceptor, Slot, Ballot, Value]  # the latest acceptance in each slot
 
 
-# What one may say of a state -------------------------------------------------------------
+# What one may say of a state ---------------------------------------------------------------
 
 
 def chosen(now: MultiPaxos, s: Slot, v: Value) -> bool:
@@ -50,17 +59,19 @@ def topmost(now: MultiPaxos, q: Quorum, s: Slot, b: Ballot, c: Ballot) -> bool:
     return not any((a, b, s, d, w) in now.reported and c < d for a in q for d in Ballot for w in Value)
 
 
-# What may happen -------------------------------------------------------------------------
+# What may happen ---------------------------------------------------------------------------
 
 
 @init
 def silence() -> MultiPaxos:
+    """Nothing was sent, and every disk is empty."""
     return MultiPaxos()
 
 
 @action
 def prepare(now: MultiPaxos, b: Ballot) -> MultiPaxos:
-    """Phase 1a: somebody opens ballot b."""
+    """Phase 1a: somebody opens ballot b.  A ballot is opened once, and never again after a restart."""
+    require((b,) not in now.prepared)
     return now.but(prepared=now.prepared | {(b,)})
 
 
@@ -80,7 +91,11 @@ def promise(now: MultiPaxos, a: Acceptor, b: Ballot) -> MultiPaxos:
 
 @action
 def propose(now: MultiPaxos, q: Quorum, s: Slot, b: Ballot, v: Value) -> MultiPaxos:
-    """Phase 2a: the leader of b proposes, once a slot, what its quorum's reports leave it."""
+    """Phase 2a: the leader of b proposes, once a slot, what its quorum's reports leave it.
+
+    Where nobody reports anything it is free to propose what it likes, a client's command or a no-op.  Where somebody
+    does, it must assume that the report with the highest ballot was chosen, even if only one acceptor reports it.
+    """
     require(all((a, b) in now.promised for a in q))
     require(not any((s, b, w) in now.proposed for w in Value))
     require(free(now, q, s, b) or forced(now, q, s, b, v))
@@ -89,8 +104,10 @@ def propose(now: MultiPaxos, q: Quorum, s: Slot, b: Ballot, v: Value) -> MultiPa
 
 @action
 def accept(now: MultiPaxos, a: Acceptor, s: Slot, b: Ballot, v: Value) -> MultiPaxos:
-    """Phase 2b: a accepts what was proposed in a ballot that it has not left; this, too, leaves the
-    smaller ones.  The log forgets what it held in s."""
+    """Phase 2b: a accepts what was proposed, in a ballot that it has not left.
+
+    This, too, leaves the smaller ballots, promised or not.  The log forgets what it held in s.
+    """
     require((s, b, v) in now.proposed)
     require((a, b) not in now.left)
     return now.but(
@@ -100,7 +117,10 @@ def accept(now: MultiPaxos, a: Acceptor, s: Slot, b: Ballot, v: Value) -> MultiP
     )
 
 
-# What must hold --------------------------------------------------------------------------
+# What must hold ----------------------------------------------------------------------------
+#
+# That proposals are safe is proved of voting, which this refines.  Here it remains to say that logs and reports are
+# what they claim to be: true, latest and full.
 
 
 @safety
