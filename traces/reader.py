@@ -15,7 +15,7 @@ import msgspec
 from .errors import BadTrace
 from .events import AnyLine, Start
 from .files import PathLike, Place, RawLine, Source, sources
-from .schema import decode_line
+from .schema import REFUSED, decode_line
 from .strands import Gap, Strand, Strands, count_sends
 
 
@@ -107,7 +107,7 @@ class Survey:
         for raw in _present(source):
             try:
                 head = decode(raw.text)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except REFUSED:
                 self._look_again(source, raw)
                 continue
             admit(source, raw, head)
@@ -149,7 +149,7 @@ def head_of(raw: bytes) -> tuple[str, int] | None:
     """The node and the boot of a line, or None of what is no line."""
     try:
         head = _head.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except REFUSED:
         return None
     return head.node, head.boot
 

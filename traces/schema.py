@@ -22,6 +22,9 @@ _decoder: msgspec.json.Decoder[AnyLine] = msgspec.json.Decoder(AnyLine)
 _decode = _decoder.decode
 _encode = msgspec.json.Encoder().encode
 
+REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises of text that is not what it should be."""
+
 SEE_FORMAT = "see docs/trace-format.md"
 
 
@@ -40,7 +43,7 @@ def decode_line(raw: bytes, file: str = "<line>", number: int | None = None) -> 
     """
     try:
         line = _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except REFUSED as error:
         fault = explain(raw, error)
         raise BadTrace(file, number, fault.reason, fault.advice, column=fault.column) from error
     for position, message in enumerate(line.send):
@@ -86,6 +89,8 @@ def explain(raw: bytes, error: Exception) -> Fault:
         )
     try:
         line = json.loads(text.rstrip("\r\n"))
+    except RecursionError:
+        return Fault("malformed JSON: nested too deeply", SEE_FORMAT)
     except ValueError as wrong:
         return _malformed(raw, wrong)
     if not isinstance(line, dict):

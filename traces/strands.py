@@ -93,10 +93,10 @@ class Strands:
         strand = self._current.get(line.node)
         if strand is None or strand.boot != line.boot:
             strand = self._opened(source, raw, line, strand)
-        if line.seq != strand.seq + 1:
-            raise _misnumbered(source, raw, line, strand.seq)
         if self._torn and (line.node, line.boot) in self._torn:
             raise self._torn[line.node, line.boot]
+        if line.seq != strand.seq + 1:
+            raise _misnumbered(source, raw, line, strand.seq)
         strand.seq = line.seq
         strand.last = raw.number
         strand.stopped = line.event == "stop"
