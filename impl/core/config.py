@@ -30,6 +30,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A node that has heard its leader within this time supports no other."""
     election_ms_max: int = 1000
     """A node that hears nobody tries to lead after a time drawn between the two."""
+    quorum_ms: int = 3000
+    """A leader whose oldest proposal waits this long for a quorum steps down: its clients had better go
+    elsewhere."""
     batch_entries_max: int = 256
     """Entries in one accept or learn message."""
     batch_bytes_max: int = 1 << 20
@@ -52,15 +55,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def phase1_size(self) -> int:
         """How many promises make a leader."""
-        return self.phase1 or self._majority
+        return self.phase1 or self.majority
 
     @property
     def phase2_size(self) -> int:
         """How many acceptances in one ballot make a value chosen."""
-        return self.phase2 or self._majority
+        return self.phase2 or self.majority
 
     @property
-    def _majority(self) -> int:
+    def majority(self) -> int:
+        """The smallest number of nodes of which any two sets meet."""
         return len(self.nodes) // 2 + 1
 
 
@@ -90,17 +94,28 @@ def _check_quorums(config: Config) -> None:
 
 
 def _check_numbers(config: Config) -> None:
-    for name in ("boot", "heartbeat_ms", "resend_ms", "batch_entries_max", "batch_bytes_max"):
-        _check_at_least(config, name, 1)
-    _check_at_least(config, "window_batches_max", 1)
-    _check_at_least(config, "backlog_entries_max", 0)
-    _check_at_least(config, "election_ms_min", config.heartbeat_ms + 1, "more than heartbeat_ms")
-    _check_at_least(config, "election_ms_max", config.election_ms_min, "no less than election_ms_min")
-
-
-def _check_at_least(config: Config, name: str, least: int, why: str = "") -> None:
-    number = getattr(config, name)
-    if number < least:
+    for name in _POSITIVE:
+        if getattr(config, name) < 1:
+            raise ConfigError(f"{name}: {getattr(config, name)} is too small; choose 1 or more")
+    if config.election_ms_min <= config.heartbeat_ms:
         raise ConfigError(
-            f"{name}: {number} is too small; choose {why or 'at least'} {'' if why else least}".rstrip()
+            f"election_ms_min: {config.election_ms_min} is too small; choose more than heartbeat_ms, "
+            f"which is {config.heartbeat_ms}"
         )
+    if config.election_ms_max < config.election_ms_min:
+        raise ConfigError(
+            f"election_ms_max: {config.election_ms_max} is too small; choose no less than election_ms_min, "
+            f"which is {config.election_ms_min}"
+        )
+
+
+_POSITIVE = (
+    "boot",
+    "heartbeat_ms",
+    "resend_ms",
+    "quorum_ms",
+    "batch_entries_max",
+    "batch_bytes_max",
+    "window_batches_max",
+    "backlog_entries_max",
+)

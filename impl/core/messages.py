@@ -22,6 +22,9 @@ class Ballot(NamedTuple):
     round: Annotated[int, Meta(ge=1)]
     node: str
 
+    def __str__(self) -> str:
+        return f"{self.round}.{self.node}"
+
 
 class MessageId(NamedTuple):
     """Names one message for ever: the sender, its boot, and the message's number in that boot, from 1."""

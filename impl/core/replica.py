@@ -26,17 +26,77 @@ The caller's duties
 9.  `step(Stop())` to end; go on with 3 and 4 until the `stop` line comes. A crash needs no goodbye.
 """
 
+from typing import Final, Literal, TypeAlias, assert_never
+
+import msgspec
+from msgspec import UNSET
+
+from .acceptor import Acceptor
+from .clock import Clock
 from .config import Config
-from .effects import Effect
-from .events import Event
+from .effects import Apply, Effect, Line, Refuse
+from .election import Candidacy, Election
+from .errors import CallerError, PeerError
+from .events import Event, Persisted, Received, Start, Stop, Submitted, Tick
+from .leader import Leadership
+from .learner import Learner
+from .messages import (
+    NOOP,
+    Accept,
+    Accepted,
+    AnyMessage,
+    Ask,
+    Ballot,
+    Canvass,
+    Entry,
+    Heartbeat,
+    Index,
+    Learn,
+    Nack,
+    Prepare,
+    Promise,
+    Support,
+)
+from .outbox import Outbox
+from .reconciliation import reconciled
 from .records import Recovered
+
+Role: TypeAlias = Literal["follower", "candidate", "leader"]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """How a replica sees itself: for people, and for clients in search of the leader."""
+
+    role: Role
+    leader: str | None
+    promised: Ballot | None
+    """The highest ballot that this node joined."""
+    committed: Index
+    """Every slot up to it is known to be chosen, and applied."""
 
 
 class Replica:
-    """Proposer, acceptor and learner of one node, in one deterministic object."""
+    """Proposer, acceptor and learner of one node, in one deterministic object.
+
+    Raises `CallerError` when `recovered` cannot be this node's.
+    """
 
     def __init__(self, config: Config, recovered: Recovered) -> None:
-        self.config = config
+        _check_recovered(config, recovered)
+        self.config: Final = config
+        self._recovered: Recovered | None = recovered
+        """What the start line tells; None once it is told."""
+        self._stopped = False
+        self._clock = Clock()
+        self._outbox = Outbox(config.node, config.boot)
+        self._acceptor = Acceptor(recovered, self._outbox)
+        self._learner = Learner(config, recovered.low, self._clock, self._outbox)
+        self._election = Election(config, recovered.ballot_used, self._acceptor, self._clock, self._outbox)
+        self._leadership: Leadership | None = None
+        """What this node does as the leader, while it is."""
+        self._leader: str | None = None
+        """Who leads, as far as this node knows."""
+        self._peers = frozenset(config.peers)
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event and return what to do about it, in order.
@@ -44,4 +104,257 @@ class Replica:
         Raises `CallerError` when a duty was broken and `PeerError` when a message is one that no correct peer
         sends (the state is then as before), and `BrokenAgreement` when all is lost.
         """
-        raise NotImplementedError
+        if self._recovered is not None or self._stopped:
+            self._check_life(event)
+        if isinstance(event, Received):
+            self._receive(event.message)
+        elif isinstance(event, Persisted):
+            for message in self._outbox.acknowledge(event.number):
+                self._hear_itself(message)
+        elif isinstance(event, Submitted):
+            self._submit(event)
+        elif isinstance(event, Tick):
+            self._tick(event)
+        elif isinstance(event, Start):
+            self._start(event)
+        elif isinstance(event, Stop):
+            self._stop()
+        else:
+            assert_never(event)
+        return self._outbox.take()
+
+    def status(self) -> Status:
+        """How things stand, as far as this node knows."""
+        role: Role = "leader" if self._leadership else "candidate" if self._election.candidacy else "follower"
+        return Status(role, self._leader, self._acceptor.promised, self._learner.committed)
+
+    # A life ------------------------------------------------------------------------------
+
+    def _check_life(self, event: Event) -> None:
+        if self._stopped and not isinstance(event, Persisted):
+            raise CallerError(
+                f"{type(event).__name__}: the replica is stopped; give it nothing but Persisted"
+            )
+        if self._recovered is not None and not isinstance(event, Start):
+            raise CallerError(f"{type(event).__name__}: the replica is not started; give it Start first")
+
+    def _start(self, event: Start) -> None:
+        recovered = self._recovered
+        if recovered is None:
+            raise CallerError("Start: the replica is started already; make a new one for a new boot")
+        self._clock.advance(event.now_ms, event.draw)
+        self._recovered = None
+        self._election.hear_leader()  # none was heard, but one may live: a newcomer listens first
+        self._election.wait()
+        config = self.config
+        self._outbox.emit(
+            Line(
+                "start",
+                nodes=config.nodes,
+                phase1=UNSET if config.phase1_size == config.majority else config.phase1_size,
+                phase2=UNSET if config.phase2_size == config.majority else config.phase2_size,
+                promised=recovered.promised,
+                accepted=recovered.accepted,
+                low=recovered.low,
+                ballot_used=recovered.ballot_used,
+            )
+        )
+
+    def _stop(self) -> None:
+        self._step_down("this node stops", None)
+        self._outbox.emit(Line("stop"))
+        self._stopped = True
+
+    def _tick(self, event: Tick) -> None:
+        self._clock.advance(event.now_ms, event.draw)
+        leadership = self._leadership
+        if leadership is None:
+            self._election.tick()
+        elif leadership.is_cut_off():
+            self._step_down("no quorum answers", None)
+        else:
+            leadership.tick(self._learner.committed)
+            self._election.hear_leader()
+
+    def _submit(self, event: Submitted) -> None:
+        requests = event.requests
+        if any(value == NOOP for _, value in requests):
+            raise CallerError(f"Submitted: {NOOP!r} is no command; encode commands so that none equals it")
+        leadership = self._leadership
+        if leadership is None:
+            self._refuse([ticket for ticket, _ in requests], "this node does not lead")
+            return
+        room = max(0, self.config.backlog_entries_max - leadership.waiting)
+        leadership.take(requests[:room])
+        leadership.propose(self._learner.committed)
+        self._refuse([ticket for ticket, _ in requests[room:]], "too many commands wait")
+
+    # Messages ----------------------------------------------------------------------------
+
+    def _receive(self, message: AnyMessage) -> None:
+        if message.sender not in self._peers:
+            raise PeerError(f"a message of '{message.sender}', which is not a peer of {self.config.node}")
+        if isinstance(message, Accept):
+            self._on_accept(message)
+        elif isinstance(message, Accepted):
+            self._on_accepted(message, message)
+        elif isinstance(message, Heartbeat):
+            self._on_heartbeat(message)
+        elif isinstance(message, Prepare):
+            self._on_prepare(message)
+        elif isinstance(message, Promise):
+            self._on_promise(message, message)
+        elif isinstance(message, Nack):
+            self._on_nack(message)
+        elif isinstance(message, Learn):
+            self._on_learn(message)
+        elif isinstance(message, Ask):
+            self._learner.teach(message)
+        elif isinstance(message, Canvass):
+            self._election.on_canvass(message)
+        elif isinstance(message, Support):
+            self._election.on_support(message)
+        else:
+            assert_never(message)
+
+    def _hear_itself(self, message: AnyMessage) -> None:
+        """Count what this node promised or accepted in its own ballot; now it is as durable as anyone's."""
+        if isinstance(message, Promise):
+            self._on_promise(message, None)
+        elif isinstance(message, Accepted):
+            self._on_accepted(message, None)
+
+    def _on_prepare(self, message: Prepare) -> None:
+        self._check_theirs(message)
+        if self._acceptor.promise(message.ballot, recv=message):
+            self._step_down("another node leads", None)
+
+    def _on_promise(self, promise: Promise, recv: Promise | None) -> None:
+        self._check_mine(promise)
+        won = self._election.on_promise(promise, recv)
+        if won is not None:
+            self._lead(won, recv)
+
+    def _lead(self, won: Candidacy, recv: Promise | None) -> None:
+        """Begin Phase 2: first what the reports force, in all slots that this node does not know to be
+        chosen."""
+        self._outbox.emit(Line("lead", recv=recv, ballot=won.ballot, quorum=tuple(sorted(won.promises))))
+        committed = self._learner.committed
+        forced = reconciled(won.promises.values(), committed)
+        leadership = Leadership(
+            self.config, won.ballot, committed, forced, self._acceptor, self._clock, self._outbox
+        )
+        self._leadership = leadership
+        self._leader = self.config.node
+        leadership.propose(committed)
+        leadership.tick(committed)
+
+    def _on_accept(self, message: Accept) -> None:
+        self._check_theirs(message)
+        if not message.entries:
+            raise PeerError(f"an accept of '{message.sender}' proposes nothing")
+        if self._acceptor.accept(message.ballot, message.entries, recv=message):
+            self._hear_leader(message.ballot)
+            if message.commit > self._learner.committed:
+                self._apply(self._learner.follow(self._acceptor.log, message, None))
+
+    def _on_accepted(self, accepted: Accepted, recv: Accepted | None) -> None:
+        self._check_mine(accepted)
+        leadership = self._leadership
+        if leadership is None or accepted.ballot != leadership.ballot:
+            self._ignore(recv, "stale")
+            return
+        chosen = leadership.count(accepted, recv)
+        if chosen is not None:
+            entries = chosen.accept.entries
+            quorum = tuple(sorted(chosen.voters))
+            line = Line("commit", recv=recv, ballot=accepted.ballot, entries=entries, quorum=quorum)
+            self._apply(self._learner.commit(line, entries))
+            leadership.propose(self._learner.committed)
+
+    def _on_heartbeat(self, message: Heartbeat) -> None:
+        self._check_theirs(message)
+        if self._acceptor.left(message.ballot):
+            self._acceptor.refuse(message, "promised a higher ballot")
+            return
+        self._hear_leader(message.ballot)
+        self._apply(self._learner.follow(self._acceptor.log, message, message))
+
+    def _on_learn(self, message: Learn) -> None:
+        if self._leadership is not None:
+            self._ignore(message, "a leader counts for itself")
+            return
+        self._apply(self._learner.learn(self._acceptor.log, message))
+
+    def _on_nack(self, message: Nack) -> None:
+        self._check_mine(message)
+        if message.promised <= message.ballot:
+            raise PeerError(f"'{message.sender}' refuses {message.ballot} for {message.promised}, not higher")
+        self._election.hear_round(message.promised)
+        if message.ballot != self._ballot():
+            self._ignore(message, "stale")
+            return
+        self._ignore(message, "refused: a higher ballot is promised")
+        self._step_down("a higher ballot is promised", None)
+
+    # Leading and following ---------------------------------------------------------------
+
+    def _ballot(self) -> Ballot | None:
+        """The ballot in which this node leads or is a candidate."""
+        current = self._leadership or self._election.candidacy
+        return None if current is None else current.ballot
+
+    def _hear_leader(self, ballot: Ballot) -> None:
+        """The leader of `ballot` lives, and this node does not lead."""
+        if self._leadership is not None:
+            self._step_down("another node leads", ballot.node)
+        self._leader = ballot.node
+        self._election.hear_leader()
+
+    def _step_down(self, reason: str, leader: str | None) -> None:
+        """Lead no more, and try to no more for a while; whoever waits for an answer is told to try again."""
+        leadership, self._leadership = self._leadership, None
+        self._leader = leader
+        self._election.wait()
+        if leadership is not None:
+            self._refuse(leadership.unanswered(), reason)
+
+    def _apply(self, ripe: tuple[Entry, ...] | list[Entry]) -> None:
+        if ripe:
+            tickets = self._leadership.claim(ripe) if self._leadership is not None else {}
+            self._outbox.emit(Apply(tuple(ripe), tickets))
+
+    def _refuse(self, tickets: list[int] | tuple[int, ...], reason: str) -> None:
+        if tickets:
+            self._outbox.emit(Refuse(tuple(tickets), reason, self._leader))
+
+    def _ignore(self, recv: AnyMessage | None, reason: str) -> None:
+        if recv is not None:
+            self._outbox.emit(Line("ignore", recv=recv, reason=reason))
+
+    # The negative space ------------------------------------------------------------------
+
+    def _check_theirs(self, message: Prepare | Accept | Heartbeat) -> None:
+        """Only its owner speaks for a ballot."""
+        if message.ballot.node != message.sender:
+            raise PeerError(f"'{message.sender}' speaks for the ballot {message.ballot} of another node")
+
+    def _check_mine(self, message: Promise | Accepted | Nack) -> None:
+        """Only a ballot that this node opened is answered to it."""
+        used = self._election.ballot_used
+        if message.ballot.node != self.config.node or used is None or message.ballot > used:
+            raise PeerError(f"'{message.sender}' answers to {message.ballot}, which this node never opened")
+
+
+def _check_recovered(config: Config, recovered: Recovered) -> None:
+    used = recovered.ballot_used
+    if used is not None and used.node != config.node:
+        raise CallerError(
+            f"recovered: {used} is not a ballot of '{config.node}'; this is another node's data"
+        )
+    for slot, ballot, _ in recovered.accepted:
+        if recovered.promised is None or ballot > recovered.promised:
+            raise CallerError(
+                f"recovered: slot {slot} is accepted in {ballot}, above the promise {recovered.promised}; "
+                "every acceptance is a promise (see records.recover)"
+            )

@@ -1,0 +1,115 @@
+"""The acceptor: the node's word. What it promised and accepted it never takes back, not even by crashing.
+
+It does not know who leads, what is chosen, or which of the ballots is its own node's.
+"""
+
+from .effects import Line, Sent
+from .errors import PeerError
+from .messages import (
+    Accept,
+    Acceptance,
+    Accepted,
+    Ballot,
+    Entry,
+    Heartbeat,
+    Index,
+    Nack,
+    Prepare,
+    Promise,
+    Slot,
+    Value,
+)
+from .outbox import Outbox
+from .records import AcceptRecord, PromiseRecord, Recovered
+
+
+class Acceptor:
+    """One acceptor's durable state, and the two ways in which it changes."""
+
+    def __init__(self, recovered: Recovered, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self.promised: Ballot | None = recovered.promised
+        """The highest ballot that it promised or accepted in: it has left all smaller ones."""
+        self.log: dict[Slot, tuple[Ballot, Value]] = {s: (b, v) for s, b, v in recovered.accepted}
+        """Its latest acceptance in each slot."""
+        self.low: Index = recovered.low
+        self._given: Promise | None = None
+        """The last promise of this boot, which a repeated prepare is answered with."""
+
+    def left(self, ballot: Ballot) -> bool:
+        """Does it promise nothing and accept nothing in `ballot` any more?"""
+        return self.promised is not None and ballot < self.promised
+
+    def promise(self, ballot: Ballot, recv: Prepare | None = None) -> bool:
+        """Phase 1b: join `ballot` and report the log; True if it did. Proved safe: `spec.multipaxos.promise`.
+
+        Without `recv` the node promises itself.
+        """
+        if recv is not None and self.left(ballot):
+            self.refuse(recv, "promised a higher ballot")
+            return False
+        if recv is not None and ballot == self.promised:
+            self._promise_again(recv)
+            return False
+        self.promised = ballot
+        self._given = Promise(self._outbox.next_id(), ballot, self._report(), self.low)
+        answer = Sent((ballot.node,), self._given)
+        self._outbox.emit(
+            Line("promise", recv=recv, ballot=ballot, send=(answer,)), after=PromiseRecord(ballot)
+        )
+        return True
+
+    def accept(self, ballot: Ballot, entries: tuple[Entry, ...], recv: Accept | None = None) -> bool:
+        """Phase 2b: accept `entries` in `ballot`, leaving smaller ones; True if it did. Proved safe:
+        `spec.multipaxos.accept`. Accepting again what it accepted in this ballot writes nothing anew.
+
+        Without `recv` the node accepts its own. Raises `PeerError` when `ballot` proposed otherwise before.
+        """
+        if recv is not None and self.left(ballot):
+            self.refuse(recv, "promised a higher ballot")
+            return False
+        fresh = self._fresh(ballot, entries)
+        self.promised = ballot
+        for slot, value in fresh:
+            self.log[slot] = (ballot, value)
+        answer = Accepted(self._outbox.next_id(), ballot, tuple([slot for slot, _ in entries]))
+        self._outbox.emit(
+            Line("accept", recv=recv, ballot=ballot, entries=entries, send=(Sent((ballot.node,), answer),)),
+            after=AcceptRecord(ballot, fresh) if fresh else None,
+        )
+        return True
+
+    def refuse(self, message: Prepare | Accept | Heartbeat, reason: str) -> None:
+        """Tell the sender that its ballot is left, and for which one."""
+        assert self.promised is not None, "only a promise makes an acceptor leave a ballot"
+        answer = Nack(self._outbox.next_id(), message.ballot, self.promised)
+        self._outbox.emit(Line("nack", recv=message, reason=reason, send=(Sent((message.sender,), answer),)))
+
+    def _promise_again(self, prepare: Prepare) -> None:
+        """A repeated prepare gets the promise that it got: a report of today would not be the one promised.
+
+        A promise of an earlier boot is gone with it; the candidate will try a higher ballot.
+        """
+        given = self._given
+        if given is None or given.ballot != prepare.ballot:
+            self._outbox.emit(Line("ignore", recv=prepare, reason="joined this ballot before"))
+            return
+        again = Promise(self._outbox.next_id(), given.ballot, given.accepted, given.low)
+        self._outbox.emit(Line("resend", recv=prepare, send=(Sent((prepare.sender,), again),)))
+
+    def _report(self) -> tuple[Acceptance, ...]:
+        return tuple([(slot, *self.log[slot]) for slot in sorted(self.log)])
+
+    def _fresh(self, ballot: Ballot, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Those of `entries` that are not in the log as they stand."""
+        log = self.log
+        known = False
+        for slot, value in entries:
+            held = log.get(slot)
+            if held is not None and held[0] == ballot:
+                if held[1] != value:
+                    raise PeerError(f"ballot {ballot} proposed two values in slot {slot}")
+                known = True
+        if not known:
+            return entries
+        return tuple([(slot, value) for slot, value in entries if log.get(slot) != (ballot, value)])

@@ -1,0 +1,175 @@
+"""How a node becomes the leader: it waits, asks whether anyone hears one, opens a ballot, counts promises.
+
+It does not know what a leader does, nor what the reports that it collects mean.
+
+    waiting --patience is over--> canvassing --a quorum hears no leader--> candidate --a quorum promises-->
+    leads
+       ^                              |                                        |
+       +---- a leader is heard -------+--- a higher ballot, or no quorum ------+
+"""
+
+from .acceptor import Acceptor
+from .clock import Clock
+from .config import Config
+from .effects import Line, Sent
+from .messages import Ballot, Canvass, Prepare, Promise, Support
+from .outbox import Outbox
+from .records import BallotRecord
+
+
+class Canvassing:
+    """Before a ballot: who else hears no leader?"""
+
+    def __init__(self, attempt: int, node: str, now_ms: int) -> None:
+        self.attempt = attempt
+        self.asked_ms = now_ms
+        self.supporters = {node}
+
+
+class Candidacy:
+    """Phase 1 of one ballot: the promises that came."""
+
+    def __init__(self, ballot: Ballot, now_ms: int) -> None:
+        self.ballot = ballot
+        self.opened_ms = now_ms
+        self.asked_ms = now_ms
+        self.promises: dict[str, Promise] = {}
+
+
+class Election:
+    """One node's attempts to lead. Its ballots are unique for ever: each is durable before anyone hears of
+    it."""
+
+    def __init__(
+        self, config: Config, ballot_used: Ballot | None, acceptor: Acceptor, clock: Clock, outbox: Outbox
+    ) -> None:
+        self._config = config
+        self._acceptor = acceptor
+        self._clock = clock
+        self._outbox = outbox
+        self.ballot_used = ballot_used
+        """The highest ballot that this node opened, in this boot or before."""
+        self._round_seen = 0
+        """The highest round that others spoke of."""
+        self._attempts = 0
+        self._canvassing: Canvassing | None = None
+        self.candidacy: Candidacy | None = None
+        self._heard_ms = 0
+        self._waiting_since_ms = 0
+        self._patience_ms = 0
+
+    # Waiting -----------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """Give up what was begun, and be patient for a newly drawn time."""
+        self._canvassing = None
+        self.candidacy = None
+        self._waiting_since_ms = self._clock.now_ms
+        self._patience_ms = self._clock.election_ms(self._config)
+
+    def hear_leader(self) -> None:
+        """A leader lives: whatever this node had begun is over, and its patience begins anew."""
+        if self._canvassing is not None or self.candidacy is not None:
+            self.wait()
+        self._heard_ms = self._waiting_since_ms = self._clock.now_ms
+
+    def hear_round(self, ballot: Ballot | None) -> None:
+        """Somebody spoke of `ballot`: this node's next one will be above it."""
+        if ballot is not None:
+            self._round_seen = max(self._round_seen, ballot.round)
+
+    def tick(self) -> None:
+        """Go on with what was begun, or begin, if patience is over."""
+        if self.candidacy is not None:
+            self._press(self.candidacy)
+        elif self._canvassing is not None:
+            if self._clock.since(self._canvassing.asked_ms) >= self._config.resend_ms:
+                self._canvass()
+        elif self._clock.since(self._waiting_since_ms) >= self._patience_ms:
+            self._canvass()
+
+    # Canvassing --------------------------------------------------------------------------
+
+    def _canvass(self) -> None:
+        """Ask before disturbing: a node that was cut off and returns finds no quorum that misses a leader,
+        so it opens no ballot and deposes nobody. Safety does not rest on this."""
+        self._attempts += 1
+        self._canvassing = Canvassing(self._attempts, self._config.node, self._clock.now_ms)
+        if self._config.phase1_size == 1:
+            self._open()
+            return
+        ask = Canvass(self._outbox.next_id(), self._attempts)
+        send = (Sent(self._config.peers, ask),)
+        self._outbox.emit(Line("ignore", reason="no leader is heard: canvassing", send=send))
+
+    def on_canvass(self, message: Canvass) -> None:
+        """Support whoever misses a leader, if this node misses it as well."""
+        if self._clock.since(self._heard_ms) < self._config.election_ms_min:
+            self._outbox.emit(Line("ignore", recv=message, reason="a leader is heard here"))
+            return
+        answer = Support(self._outbox.next_id(), message.attempt, self._acceptor.promised)
+        send = (Sent((message.sender,), answer),)
+        self._outbox.emit(Line("ignore", recv=message, reason="no leader is heard here either", send=send))
+
+    def on_support(self, message: Support) -> None:
+        """Count; with a quorum's support, open a ballot."""
+        canvassing = self._canvassing
+        if canvassing is None or message.attempt != canvassing.attempt:
+            self._outbox.emit(Line("ignore", recv=message, reason="stale"))
+            return
+        self.hear_round(message.promised)
+        canvassing.supporters.add(message.sender)
+        self._outbox.emit(Line("ignore", recv=message, reason="counted"))
+        if len(canvassing.supporters) >= self._config.phase1_size:
+            self._open()
+
+    # Phase 1 -----------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Phase 1a: open a ballot above all that this node used or heard of, and promise it here as well.
+
+        Proved safe: `spec.multipaxos.prepare`.
+        """
+        used, promised = self.ballot_used, self._acceptor.promised
+        rounds = [ballot.round for ballot in (used, promised) if ballot is not None]
+        ballot = Ballot(1 + max(self._round_seen, *rounds, 0), self._config.node)
+        self.wait()
+        self.ballot_used = ballot
+        self.candidacy = Candidacy(ballot, self._clock.now_ms)
+        prepare = Prepare(self._outbox.next_id(), ballot)
+        self._outbox.emit(
+            Line("prepare", ballot=ballot, send=(Sent(self._config.peers, prepare),)),
+            after=BallotRecord(ballot),
+        )
+        self._acceptor.promise(ballot)
+
+    def on_promise(self, promise: Promise, recv: Promise | None) -> Candidacy | None:
+        """Count a promise; the candidacy if it has won with it, and is over.
+
+        `recv` is None where the node hears its own promise: it is durable by then, or it would not be heard.
+        """
+        candidacy = self.candidacy
+        if candidacy is None or promise.ballot != candidacy.ballot:
+            self._merely(recv, "stale")
+            return None
+        candidacy.promises[promise.sender] = promise
+        if len(candidacy.promises) < self._config.phase1_size:
+            self._merely(recv, "counted")
+            return None
+        self.candidacy = None
+        return candidacy
+
+    def _press(self, candidacy: Candidacy) -> None:
+        """Ask the silent again; after a whole time-out, start over."""
+        if self._clock.since(candidacy.opened_ms) >= self._patience_ms:
+            self.wait()
+            self._canvass()
+        elif self._clock.since(candidacy.asked_ms) >= self._config.resend_ms:
+            candidacy.asked_ms = self._clock.now_ms
+            silent = tuple(name for name in self._config.peers if name not in candidacy.promises)
+            again = Prepare(self._outbox.next_id(), candidacy.ballot)
+            self._outbox.emit(Line("resend", send=(Sent(silent, again),)))
+
+    def _merely(self, recv: Promise | None, reason: str) -> None:
+        if recv is not None:
+            self._outbox.emit(Line("ignore", recv=recv, reason=reason))

@@ -1,0 +1,420 @@
+"""A cluster in memory for the tests of the core: every disk, network and clock is a list that a test can hold.
+
+It carries out effects as a caller must, checks on the way what every run owes (`_check_*`), and can lose, repeat
+and reorder messages, delay syncs, and crash a node between any two effects. Everything follows from the seed.
+"""
+
+import os
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from quorate.impl.core.config import Config
+from quorate.impl.core.effects import Apply, Effect, Line, Persist, Refuse
+from quorate.impl.core.events import Event, Persisted, Received, Start, Stop, Submitted, Tick
+from quorate.impl.core.messages import NOOP, Accepted, AnyMessage, Ballot, Nack, Promise
+from quorate.impl.core.records import Record, recover
+from quorate.impl.core.replica import Replica
+
+QUICK = {
+    "heartbeat_ms": 10,
+    "resend_ms": 20,
+    "election_ms_min": 30,
+    "election_ms_max": 60,
+    "quorum_ms": 200,
+}
+
+
+class Node:
+    """One node's place in the cluster: what survives a crash, and what does not."""
+
+    def __init__(self, name: str, config: dict[str, object]) -> None:
+        self.name = name
+        self.config = config
+        self.boot = 0
+        self.disk: list[Record] = []
+        self.unsynced: list[Persist] = []
+        self.lines: dict[int, list[Line]] = {}
+        self.applied: list[tuple[int, str]] = []
+        self.messages = 0
+        self.now_ms = 0
+        self._replica: Replica | None = None
+
+    @property
+    def up(self) -> bool:
+        return self._replica is not None
+
+    @property
+    def replica(self) -> Replica:
+        assert self._replica is not None, f"{self.name} is down"
+        return self._replica
+
+    @property
+    def status(self):
+        return self.replica.status()
+
+    def boot_up(self) -> None:
+        self.boot += 1
+        self.lines[self.boot] = []
+        self.applied = []
+        self.messages = 0
+        config = msgspec.convert({**self.config, "node": self.name, "boot": self.boot}, Config)
+        self._replica = Replica(config, recover(self.disk))
+
+    def crash(self, kept: int = 0) -> None:
+        """Lose everything volatile; of the unsynced records the first `kept` writes happen to survive."""
+        self.disk += [record for persist in self.unsynced[:kept] for record in persist.records]
+        self.unsynced = []
+        self._replica = None
+
+    def trace(self) -> str:
+        """All lines of all boots as NDJSON."""
+        return "".join(self._ndjson(boot) for boot in self.lines)
+
+    def _ndjson(self, boot: int) -> str:
+        rows = []
+        for seq, line in enumerate(self.lines[boot], 1):
+            row = {"v": 1, "node": self.name, "boot": boot, "seq": seq, "event": line.event, **line.fields()}
+            if line.recv is not None:
+                row["recv"] = line.received()
+            if line.send:
+                row["send"] = line.sent()
+            rows.append(msgspec.json.encode(row).decode() + "\n")
+        return "".join(rows)
+
+
+class Cluster:
+    """Nodes, the messages between them, and all that is known of the run from outside."""
+
+    def __init__(self, names: str = "abc", seed: int = 0, **config: object) -> None:
+        self.random = random.Random(seed)
+        settings = {"nodes": tuple(names), **QUICK, **config}
+        self.nodes = {name: Node(name, settings) for name in names}
+        self.flying: list[tuple[str, AnyMessage]] = []
+        self.cut: set[str] = set()
+        self.crash_chance = 0.0
+        self.chosen: dict[int, str] = {}
+        self.ballots: set[Ballot] = set()
+        self.answered: dict[int, str] = {}
+        self.refused: dict[int, str] = {}
+        self.submitted: dict[int, str] = {}
+        self._lead: dict[Ballot, tuple[str, ...]] = {}
+        self._promises: dict[tuple[str, Ballot], Promise] = {}
+        self._proposed: dict[tuple[int, Ballot], str] = {}
+        self._said: set[tuple[str, int, Ballot]] = set()
+        self.story: list[tuple[str, Effect]] = []
+
+    def __getitem__(self, name: str) -> Node:
+        return self.nodes[name]
+
+    # What a test may do ------------------------------------------------------------------
+
+    def start(self, *names: str) -> "Cluster":
+        for name in names or self.nodes:
+            self.nodes[name].boot_up()
+            self.step(name, Start(self.nodes[name].now_ms, self.random.random()))
+        return self
+
+    def step(self, name: str, event: Event) -> list[Effect]:
+        """Give a node an event and carry out its effects; a crash may come before any of them."""
+        node = self.nodes[name]
+        effects = node.replica.step(event)
+        for effect in effects:
+            if self.random.random() < self.crash_chance:
+                self.crash(name)
+                break
+            self._carry_out(node, effect)
+        return effects
+
+    def sync(self, name: str, upto: int | None = None) -> None:
+        """Make the first `upto` waiting writes durable (all of them if None), and say so once."""
+        node = self.nodes[name]
+        count = len(node.unsynced) if upto is None else upto
+        if not node.up or not count:
+            return
+        written, node.unsynced = node.unsynced[:count], node.unsynced[count:]
+        node.disk += [record for persist in written for record in persist.records]
+        self.step(name, Persisted(written[-1].number))
+
+    def tick(self, name: str, ms: int, draw: float | None = None) -> None:
+        node = self.nodes[name]
+        node.now_ms += ms
+        self.step(name, Tick(node.now_ms, self.random.random() if draw is None else draw))
+
+    def submit(self, name: str, *values: str) -> list[int]:
+        tickets = range(len(self.submitted) + 1, len(self.submitted) + 1 + len(values))
+        requests = tuple(zip(tickets, values, strict=True))
+        self.submitted.update(requests)
+        self.step(name, Submitted(requests))
+        return list(tickets)
+
+    def deliver(self, index: int = 0) -> None:
+        """Hand over one of the messages under way, unless its receiver is down or cut off."""
+        name, message = self.flying.pop(index)
+        if self.nodes[name].up and name not in self.cut and message.sender not in self.cut:
+            self.step(name, Received(message))
+
+    def settle(self) -> None:
+        """Sync and deliver until nothing is left to do; time stands still."""
+        while self.flying or any(node.unsynced for node in self.nodes.values()):
+            for name in self.nodes:
+                self.sync(name)
+            if self.flying:
+                self.deliver()
+
+    def crash(self, name: str, kept: int | None = None) -> None:
+        node = self.nodes[name]
+        node.crash(self.random.randint(0, len(node.unsynced)) if kept is None else kept)
+
+    def elect(self, name: str) -> None:
+        """Let time pass until `name` leads, and settle."""
+        for node in self.nodes.values():
+            if node.up and node.name != name:
+                node.now_ms += 30
+                self.step(node.name, Tick(node.now_ms, 0.99))
+        for _ in range(200):
+            if self.nodes[name].status.role == "leader":
+                return
+            self.tick(name, 10, 0.0)
+            self.settle()
+        raise AssertionError(f"{name} does not come to lead")
+
+    def heal(self) -> None:
+        """End all faults, and run on until every node has applied the same."""
+        self.crash_chance = 0.0
+        self.cut.clear()
+        for name, node in self.nodes.items():
+            if not node.up:
+                self.start(name)
+        for _ in range(400):
+            self.settle()
+            leaders = [node for node in self.nodes.values() if node.status.role == "leader"]
+            if len(leaders) == 1 and len({node.status.committed for node in self.nodes.values()}) == 1:
+                done = f"last {len(self.submitted)}"
+                [ticket] = self.submit(leaders[0].name, done)
+                self.settle()
+                if ticket in self.answered:
+                    break
+            for name in self.nodes:
+                self.tick(name, self.random.randint(1, 10))
+        else:
+            raise AssertionError("the healed cluster does not come to rest")
+        self.pass_time(40)
+        self._check_rest()
+
+    def pass_time(self, ms: int, *names: str, step_ms: int = 5) -> None:
+        """Tick all nodes (or those named) together, settling in between."""
+        for _ in range(0, ms, step_ms):
+            for name in names or self.nodes:
+                if self.nodes[name].up:
+                    self.tick(name, step_ms)
+            self.settle()
+
+    def wander(self, steps: int) -> None:
+        """A random schedule: everything that may go wrong, at any moment, as the seed has it."""
+        for _ in range(steps):
+            self._wander_once()
+
+    def _wander_once(self) -> None:
+        chance = self.random.random()
+        up = [name for name, node in self.nodes.items() if node.up]
+        name = self.random.choice(list(self.nodes))
+        if self.flying and chance < 0.5:
+            index = min(self.random.randrange(len(self.flying)), self.random.randrange(len(self.flying)))
+            if self.random.random() < 0.08:
+                self.flying.append(self.flying[index])  # it comes twice
+            if self.random.random() < 0.04:
+                self.flying.pop(index)  # it never comes
+            else:
+                self.deliver(index)
+        elif chance < 0.72 and name in up:
+            waiting = len(self.nodes[name].unsynced)
+            self.sync(name, self.random.randint(0, waiting))
+        elif chance < 0.86 and name in up:
+            self.tick(name, self.random.randint(0, 15))
+        elif chance < 0.95 and up:
+            leading = [n for n in up if self.nodes[n].status.role == "leader"]
+            values = [f"c{len(self.submitted) + i}" for i in range(self.random.randint(1, 3))]
+            self.submit(self.random.choice(leading or up), *values)
+        elif chance < 0.97:
+            self.crash(name) if name in up else self.start(name)
+        elif chance < 0.985:
+            self.cut = set() if self.cut else {name}
+        elif name not in up:
+            self.start(name)
+
+    # Carrying out effects ----------------------------------------------------------------
+
+    def _carry_out(self, node: Node, effect: Effect) -> None:
+        self.story.append((node.name, effect))
+        if isinstance(effect, Persist):
+            node.unsynced.append(effect)
+        elif isinstance(effect, Line):
+            node.lines[node.boot].append(effect)
+            self._check_line(node, effect)
+            for sent in effect.send:
+                self.flying += [(name, sent.message) for name in sent.to if name != node.name]
+        elif isinstance(effect, Apply):
+            self._check_apply(node, effect)
+        elif isinstance(effect, Refuse):
+            self.refused.update(dict.fromkeys(effect.tickets, effect.reason))
+
+    # What every run owes -----------------------------------------------------------------
+
+    def _check_line(self, node: Node, line: Line) -> None:
+        for sent in line.send:
+            node.messages += 1
+            assert sent.message.id == (node.name, node.boot, node.messages), "ids are consecutive in a boot"
+            self._check_durable(node, sent.message)
+        if line.event == "prepare":
+            assert line.ballot not in self.ballots, "a ballot is never used twice"
+            self.ballots.add(line.ballot)
+        elif line.event == "lead":
+            assert len(line.quorum) >= node.replica.config.phase1_size
+            self._lead[line.ballot] = line.quorum
+        elif line.event == "propose":
+            self._check_proposal(line)
+        elif line.event == "accept":
+            self._said |= {(node.name, slot, line.ballot) for slot, _ in line.entries}
+        elif line.event == "commit":
+            self._check_commit(node, line)
+
+    def _check_durable(self, node: Node, message: AnyMessage) -> None:
+        """A promise or an acceptance that is said stands on the disk."""
+        durable = recover(node.disk)
+        if isinstance(message, Promise):
+            assert durable.promised is not None and durable.promised >= message.ballot
+            self._promises[node.name, message.ballot] = message
+        elif isinstance(message, Nack):
+            assert durable.promised is not None and durable.promised >= message.promised
+        elif isinstance(message, Accepted):
+            log = {slot: (ballot, value) for slot, ballot, value in durable.accepted}
+            for slot in message.slots:
+                ballot, value = log[slot]
+                assert ballot >= message.ballot
+                assert ballot > message.ballot or value == self._proposed[slot, ballot]
+
+    def _check_proposal(self, line: Line) -> None:
+        """Free or forced, by the reports of the quorum that the lead line named; and once per slot."""
+        reports = [row for name in self._lead[line.ballot] for row in self._promises[name, line.ballot].accepted]
+        for slot, value in line.entries:
+            assert (slot, line.ballot) not in self._proposed
+            self._proposed[slot, line.ballot] = value
+            highest = max(((ballot, w) for s, ballot, w in reports if s == slot), default=None)
+            assert highest is None or highest[1] == value
+
+    def _check_commit(self, node: Node, line: Line) -> None:
+        """Counted acceptances were said, by enough nodes, in one ballot; and nobody knows otherwise."""
+        for slot, value in line.entries:
+            assert self.chosen.setdefault(slot, value) == value, "agreement"
+            if line.learned is not True:
+                assert len(line.quorum) >= node.replica.config.phase2_size
+                assert all((name, slot, line.ballot) in self._said for name in line.quorum)
+                assert self._proposed[slot, line.ballot] == value
+
+    def _check_apply(self, node: Node, effect: Apply) -> None:
+        for slot, value in effect.entries:
+            assert slot == len(node.applied) + 1, "in slot order, without gaps, each once"
+            assert self.chosen[slot] == value
+            node.applied.append((slot, value))
+            if slot in effect.tickets:
+                ticket = effect.tickets[slot]
+                assert ticket not in self.answered and ticket not in self.refused, "answered once"
+                assert self.submitted[ticket] == value
+                self.answered[ticket] = value
+
+    def _check_rest(self) -> None:
+        logs = [node.applied for node in self.nodes.values()]
+        assert all(log == logs[0] for log in logs), "equal logs"
+        values = [value for _, value in logs[0]]
+        assert set(self.answered.values()) <= set(values), "no acknowledged command is lost"
+        proposed = [value for value in values if value != NOOP]
+        assert len(proposed) == len(set(proposed)), "no command is applied twice"
+
+
+def tell(story: Iterable[tuple[str, Effect]]) -> str:
+    """The effects of a run as a text that a person reads from top to bottom."""
+    return "".join(f"{name}  {_sentence(effect)}\n" for name, effect in story)
+
+
+def _sentence(effect: Effect) -> str:
+    if isinstance(effect, Persist):
+        return f"persist #{effect.number}: " + ", ".join(_said(record) for record in effect.records)
+    if isinstance(effect, Refuse):
+        return f"refuse {list(effect.tickets)}: {effect.reason}; the leader is {effect.leader or 'unknown'}"
+    if isinstance(effect, Apply):
+        return f"hand over {_listed(effect.entries)}, answer {list(effect.tickets.values())}"
+    head = effect.event
+    head += f" {effect.ballot}" if effect.ballot is not msgspec.UNSET else ""
+    head += f" {_listed(effect.entries)}" if effect.entries is not msgspec.UNSET else ""
+    head += f" by {' '.join(effect.quorum)}" if effect.quorum is not msgspec.UNSET else ""
+    head += " learned" if effect.learned is True else ""
+    head += f": {effect.reason}" if effect.reason is not msgspec.UNSET else ""
+    came = f"  <- {effect.recv.sender}: {_said(effect.recv)}" if effect.recv is not None else ""
+    went = [f"  -> {' '.join(sent.to)}: {_said(sent.message)}" for sent in effect.send]
+    return "".join([head, came, *went])
+
+
+def _said(data: msgspec.Struct) -> str:
+    words = [str(data.__struct_config__.tag)]
+    for name, field in msgspec.structs.asdict(data).items():
+        if name == "entries":
+            words.append(_listed(field))
+        elif name == "accepted":
+            words.append("reporting " + (", ".join(f"{s}={v}@{b}" for s, b, v in field) or "nothing"))
+        elif name in ("commit", "low"):
+            words += [f"{name} {field}"] if field else []
+        elif name == "slots":
+            words.append(" ".join(map(str, field)))
+        elif name != "id":
+            words.append(f"{'' if name == 'ballot' else name + ' '}{field}")
+    return " ".join(words)
+
+
+def _listed(entries: Iterable[tuple[int, str]]) -> str:
+    return " ".join(f"{slot}={value}" for slot, value in entries)
+
+
+@pytest.fixture
+def make_cluster():
+    """Makes a started `Cluster`: names of one letter each, a seed, and fields of `Config`."""
+    return lambda names="abc", seed=0, **config: Cluster(names, seed, **config).start()
+
+
+@pytest.fixture
+def bare_cluster():
+    """Makes a `Cluster` that is not started."""
+    return Cluster
+
+
+@pytest.fixture
+def traces_of_a_run():
+    """The trace of a random run: per node its name and all its lines as NDJSON text, ready to be checked."""
+
+    def run(seed: int, steps: int = 400, names: str = "abc", **config: object) -> dict[str, str]:
+        cluster = Cluster(names, seed, **config).start()
+        cluster.wander(steps)
+        cluster.heal()
+        for name in cluster.nodes:
+            cluster.step(name, Stop())
+        cluster.settle()
+        return {name: node.trace() for name, node in cluster.nodes.items()}
+
+    return run
+
+
+@pytest.fixture
+def golden(request):
+    """Compares a story with the text kept beside the tests; QUORATE_REWRITE=1 writes it anew."""
+
+    def compare(name: str, story: Iterable[tuple[str, Effect]]) -> None:
+        path = Path(request.fspath).parent / "golden" / f"{name}.txt"
+        told = tell(story)
+        if os.environ.get("QUORATE_REWRITE"):
+            path.write_text(told)
+        assert told == path.read_text(), f"{path.name} tells it otherwise; QUORATE_REWRITE=1 rewrites it"
+
+    return compare
