@@ -34,8 +34,9 @@ class Instance:
     def of(cls, spec: Specification, sizes: Mapping[str, int] | None = None) -> Instance:
         """The instance of these sizes, by the sorts' names in lower case.
 
-        Where nothing is said a sort has two members, and three if sets are made of it.  A sort of sets holds every set of k members, k the smallest number with which the axioms hold (majorities, if
-        the axiom is that any two meet); its size, if given, is that k.  Raises `BadInstance`.
+        Where nothing is said a sort has two members, and three if sets are made of it.  A sort of sets holds every
+        set of k members; k is the size given, or else the smallest with which the axioms hold (majorities, if the
+        axiom is that any two meet).  Raises `BadInstance`.
         """
         sizes = dict(sizes or {})
         known = {s.__name__.lower(): s for s in spec.sorts}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import linecache
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_loader
 from types import ModuleType
@@ -25,18 +25,19 @@ class BadMutant(Exception):
 class Mutant:
     """One edit of a specification's text, and what must come of it.
 
-    `text` occurs exactly once in the specification and is replaced by `by`.  `explorer` names the sizes of an instance
-    in which a state breaks `breaks`; None where no small instance shows it.  `prover` names an obligation, as
-    (action, conjunct), that can no longer be proved.
+    `text` occurs exactly once in the specification and is replaced by `by`.  Explored in an instance of the sizes
+    `explorer`, the first property to break is `breaks`, after `steps` steps at the least.  `prover` names an
+    obligation, as (action, conjunct), that can no longer be proved.
     """
 
     name: str
     why: str
     text: str
     by: str
-    breaks: str | None
-    explorer: dict[str, int] | None
-    prover: tuple[str, str] | None
+    breaks: str
+    steps: int
+    explorer: Mapping[str, int]
+    prover: tuple[str, str]
 
 
 def mutants_of(spec: Specification) -> Sequence[Mutant]:
