@@ -105,7 +105,7 @@ class Pen:
         if sent := [self._numbered(one) for one in send]:
             line["send"] = sent
         self._script.lines.append(line)
-        return sent
+        return list(sent)
 
     def _numbered(self, fields: Fields) -> Fields:
         self._sent += 1
