@@ -1,0 +1,65 @@
+"""An exploration as a person reads it: the counts, the actions, and the shortest way to what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..instance import show
+from .result import Exploration, Row, Violation, difference
+
+
+def summary(found: Exploration) -> Iterator[str]:
+    """The outcome, line by line."""
+    sizes = ", ".join(f"{name}={size}" for name, size in found.instance.items())
+    yield f"{found.spec} with {sizes} ({found.engine})"
+    yield f"  {found.distinct:,} states, depth {found.depth}, {found.edges:,} edges, in {found.seconds:.1f} s"
+    if found.deadlocks:
+        yield f"  {found.deadlocks:,} states have no successor"
+    yield from _actions(found)
+    if found.violation:
+        yield ""
+        yield from counterexample(found.violation)
+    elif found.cut_short:
+        yield ""
+        yield f"unknown: {found.cut_short}; in what was explored nothing is violated"
+    else:
+        yield f"holds in every state: {', '.join(found.properties) or 'nothing was asked'}"
+
+
+def _actions(found: Exploration) -> Iterator[str]:
+    width = max((len(name) for name in found.actions), default=0)
+    for name, count in found.actions.items():
+        yield f"  {name:{width}}  taken {count.taken:,} times, {count.found:,} of them to a new state"
+    if not found.violation:
+        for name in found.never_taken():
+            yield f"  warning: {name} was never possible; is one of its requires too strong, or the instance too small?"
+
+
+def counterexample(violation: Violation) -> Iterator[str]:
+    """A violated property and the steps that lead to it, each with what it changes."""
+    at = f"  ({violation.place})" if violation.place else ""
+    yield f"violated: {violation.property}{at}"
+    if violation.claim:
+        yield f"  {violation.claim}."
+    if not violation.steps:
+        yield "  The initial state breaks it."
+        return
+    yield f"  The shortest way there, {len(violation.steps)} steps:"
+    yield ""
+    titles = [f"{i:3}  {step}" for i, step in enumerate(violation.steps, 1)]
+    width = max(map(len, titles))
+    before = violation.start
+    for title, step in zip(titles, violation.steps, strict=True):
+        added, removed = difference(before, step.state)
+        changes = [*_changes("-", removed), *_changes("+", added)] or ["(no change)"]
+        yield f"{title:{width}}   {changes[0]}"
+        yield from (f"{'':{width}}   {change}" for change in changes[1:])
+        before = step.state
+
+
+def _changes(mark: str, rows: Mapping[str, Sequence[Row]]) -> list[str]:
+    return [f"{mark} {name} {' '.join(map(_row, many))}" for name, many in rows.items()]
+
+
+def _row(row: Row) -> str:
+    return f"({' '.join(map(show, row))})"

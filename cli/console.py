@@ -1,0 +1,57 @@
+"""What is said while work goes on, and how its outcome is printed.
+
+Progress goes to standard error: a live line on a terminal, a plain line now and then elsewhere.  Standard output is
+for outcomes; with `--json` it carries one object and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import click
+from rich.console import Console
+from rich.status import Status
+
+PLAIN_LINE_EVERY_S = 5.0
+
+err = Console(stderr=True, highlight=False)
+
+
+class Work:
+    """A piece of work that takes a while: `with Work("exploring") as work: ... work.at("3 of 7")`."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._status: Status | None = None
+        self._said_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if err.is_terminal:
+            self._status = err.status(self.title)
+            self._status.start()
+        return self
+
+    def at(self, text: str) -> None:
+        """Says how far the work has come; off a terminal, at most once in a few seconds."""
+        if self._status is not None:
+            self._status.update(f"{self.title}: {text}")
+        elif time.monotonic() - self._said_s >= PLAIN_LINE_EVERY_S:
+            self._said_s = time.monotonic()
+            click.echo(f"{self.title}: {text}", err=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+
+def print_json(outcome: Mapping[str, Any]) -> None:
+    """Prints one object on standard output."""
+    json.dump(outcome, sys.stdout, indent=2)
+    sys.stdout.write("\n")

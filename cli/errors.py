@@ -1,0 +1,17 @@
+"""The errors that mean "what you gave us cannot be used": each is shown as its own one line, with exit code 2."""
+
+from __future__ import annotations
+
+from ..checker.instance import BadInstance
+from ..checker.mutation import BadMutant
+from ..checker.refinement import BadRefinement
+from ..checker.source import Unreadable
+from ..checker.specification import BadSpecification
+
+BAD_INPUT: tuple[type[Exception], ...] = (
+    BadInstance,
+    BadMutant,
+    BadRefinement,
+    BadSpecification,
+    Unreadable,
+)
