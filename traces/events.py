@@ -9,7 +9,7 @@ whoever checks them. The format in words: docs/trace-format.md.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -132,17 +132,5 @@ class Stop(Line, frozen=True, kw_only=True, gc=False, tag="stop"):
 
 
 AnyLine = Start | Prepare | Promise | Lead | Propose | Accept | Commit | Apply | Resend | Nack | Ignore | Stop
-EVENTS = (
-    "start",
-    "prepare",
-    "promise",
-    "lead",
-    "propose",
-    "accept",
-    "commit",
-    "apply",
-    "resend",
-    "nack",
-    "ignore",
-    "stop",
-)
+EVENTS = tuple(str(kind.__struct_config__.tag) for kind in get_args(AnyLine))
+"""Every `event`, in the order of the documentation."""

@@ -9,7 +9,7 @@ Knows nothing of events, files or order. The format in words: docs/trace-format.
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, get_args
 
 from msgspec import Meta, Struct
 from msgspec.json import encode
@@ -120,7 +120,8 @@ class Other(Message, frozen=True, kw_only=True, gc=False, tag="other"):
 
 
 AnyMessage = Prepare | Promise | Accept | Accepted | Nack | Heartbeat | Learn | Other
-KINDS = ("prepare", "promise", "accept", "accepted", "nack", "heartbeat", "learn", "other")
+KINDS = tuple(str(kind.__struct_config__.tag) for kind in get_args(AnyMessage))
+"""Every `kind`, in the order of the documentation."""
 
 
 def difference(sent: Message, received: Message) -> str:
