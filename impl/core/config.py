@@ -30,6 +30,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A node that has heard its leader within this time supports no other."""
     election_ms_max: int = 1000
     """A node that hears nobody tries to lead after a time drawn between the two."""
+    canvass: bool = True
+    """Ask whether others hear a leader before opening a ballot. Without it a node that was cut off and returns
+    deposes a good leader: safe, but a disturbance."""
     quorum_ms: int = 3000
     """A leader whose oldest proposal waits this long for a quorum steps down: its clients had better go
     elsewhere."""

@@ -93,11 +93,11 @@ class Election:
     def _canvass(self) -> None:
         """Ask before disturbing: a node that was cut off and returns finds no quorum that misses a leader,
         so it opens no ballot and deposes nobody. Safety does not rest on this."""
-        self._attempts += 1
-        self._canvassing = Canvassing(self._attempts, self._config.node, self._clock.now_ms)
-        if self._config.phase1_size == 1:
+        if not self._config.canvass or self._config.phase1_size == 1:
             self._open()
             return
+        self._attempts += 1
+        self._canvassing = Canvassing(self._attempts, self._config.node, self._clock.now_ms)
         ask = Canvass(self._outbox.next_id(), self._attempts)
         send = (Sent(self._config.peers, ask),)
         self._outbox.emit(Line("ignore", reason="no leader is heard: canvassing", send=send))

@@ -27,6 +27,8 @@ QUICK = {
     "quorum_ms": 200,
 }
 
+NONE = (0, "")
+
 
 class Node:
     """One node's place in the cluster: what survives a crash, and what does not."""
@@ -220,31 +222,44 @@ class Cluster:
 
     def _wander_once(self) -> None:
         chance = self.random.random()
-        up = [name for name, node in self.nodes.items() if node.up]
         name = self.random.choice(list(self.nodes))
-        if self.flying and chance < 0.5:
-            index = min(self.random.randrange(len(self.flying)), self.random.randrange(len(self.flying)))
-            if self.random.random() < 0.08:
-                self.flying.append(self.flying[index])  # it comes twice
-            if self.random.random() < 0.04:
-                self.flying.pop(index)  # it never comes
-            else:
-                self.deliver(index)
-        elif chance < 0.72 and name in up:
-            waiting = len(self.nodes[name].unsynced)
-            self.sync(name, self.random.randint(0, waiting))
-        elif chance < 0.86 and name in up:
-            self.tick(name, self.random.randint(0, 15))
-        elif chance < 0.95 and up:
-            leading = [n for n in up if self.nodes[n].status.role == "leader"]
-            values = [f"c{len(self.submitted) + i}" for i in range(self.random.randint(1, 3))]
-            self.submit(self.random.choice(leading or up), *values)
-        elif chance < 0.97:
-            self.crash(name) if name in up else self.start(name)
-        elif chance < 0.985:
+        node = self.nodes[name]
+        if chance < 0.45:
+            self._deliver_any()
+        elif chance < 0.51:
+            self._submit_any()
+        elif chance < 0.515:
             self.cut = set() if self.cut else {name}
-        elif name not in up:
-            self.start(name)
+        elif not node.up:
+            if chance < 0.6:
+                self.start(name)
+        elif chance < 0.52:
+            self.crash(name)
+        elif chance < 0.75:
+            self.sync(name, self.random.randint(0, len(node.unsynced)))
+        else:
+            self.tick(name, self.random.randint(0, 12))
+
+    def _deliver_any(self) -> None:
+        """Usually one of the older messages; now and then it comes twice, or never."""
+        if not self.flying:
+            return
+        index = min(self.random.randrange(len(self.flying)) for _ in range(3))
+        fate = self.random.random()
+        if fate < 0.03:
+            self.flying.pop(index)
+            return
+        if fate < 0.1:
+            self.flying.append(self.flying[index])
+        self.deliver(index)
+
+    def _submit_any(self) -> None:
+        """Usually to a leader."""
+        up = [name for name, node in self.nodes.items() if node.up]
+        leading = [name for name in up if self.nodes[name].status.role == "leader"]
+        if leading or (up and self.random.random() < 0.1):
+            values = [f"c{len(self.submitted) + i}" for i in range(self.random.randint(1, 4))]
+            self.submit(self.random.choice(leading or up), *values)
 
     # Carrying out effects ----------------------------------------------------------------
 
@@ -286,10 +301,10 @@ class Cluster:
         """A promise or an acceptance that is said stands on the disk."""
         durable = recover(node.disk)
         if isinstance(message, Promise):
-            assert durable.promised is not None and durable.promised >= message.ballot
+            assert (durable.promised or NONE) >= message.ballot
             self._promises[node.name, message.ballot] = message
         elif isinstance(message, Nack):
-            assert durable.promised is not None and durable.promised >= message.promised
+            assert (durable.promised or NONE) >= message.promised
         elif isinstance(message, Accepted):
             log = {slot: (ballot, value) for slot, ballot, value in durable.accepted}
             for slot in message.slots:
@@ -299,7 +314,9 @@ class Cluster:
 
     def _check_proposal(self, line: Line) -> None:
         """Free or forced, by the reports of the quorum that the lead line named; and once per slot."""
-        reports = [row for name in self._lead[line.ballot] for row in self._promises[name, line.ballot].accepted]
+        reports = [
+            row for name in self._lead[line.ballot] for row in self._promises[name, line.ballot].accepted
+        ]
         for slot, value in line.entries:
             assert (slot, line.ballot) not in self._proposed
             self._proposed[slot, line.ballot] = value
@@ -322,7 +339,7 @@ class Cluster:
             node.applied.append((slot, value))
             if slot in effect.tickets:
                 ticket = effect.tickets[slot]
-                assert ticket not in self.answered and ticket not in self.refused, "answered once"
+                assert ticket not in {**self.answered, **self.refused}, "answered once"
                 assert self.submitted[ticket] == value
                 self.answered[ticket] = value
 
