@@ -135,10 +135,9 @@ WAYS = [
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 80))
 def test_any_run_is_merged_causally_and_alike_however_it_is_split(seed: int, steps: int) -> None:
-    merged = []
+    network, merged = Network(seed, steps), []
     for way in WAYS:
         with tempfile.TemporaryDirectory() as folder:
-            network = Network(seed, steps)
             merged.append(list(merge(*network.save(Path(folder), way))))
     for one in merged:
         assert len(one) == len(network.script.lines)
