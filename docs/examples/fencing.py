@@ -56,6 +56,7 @@ def one_writer(now: Fencing) -> bool:
     )
 
 
+@invariant
 @safety
 def older_tokens_are_stale(now: Fencing) -> bool:
     """Once somebody wrote with a token, nobody can write with a smaller one."""
@@ -82,14 +83,3 @@ def one_holder(now: Fencing) -> bool:
 def writers_hold(now: Fencing) -> bool:
     """Whoever wrote was granted the token that it wrote with."""
     return all(implies((t, c) in now.wrote, (t, c) in now.granted) for t in Token for c in Client)
-
-
-@invariant
-def writing_fences(now: Fencing) -> bool:
-    """A write leaves every smaller token stale."""
-    return all(
-        implies((t, c) in now.wrote and u < t, (u,) in now.stale)
-        for t in Token
-        for u in Token
-        for c in Client
-    )
