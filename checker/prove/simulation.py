@@ -1,0 +1,193 @@
+"""That a refinement holds: seen through its image, every step is a step of the upper specification, or none.
+
+For each lower action it is shown that the upper step written for it leads where the image leads (two inclusions a
+relation), and that each `require` of the upper action holds, named by its line of text.  A step that changes nothing
+above owes none of this, so that it does change something is a hypothesis.
+
+Where the image only renames relations, the goals speak of the lower state.  Where it *defines* one (chosen: a quorum
+voted for it), that the upper step leads there is shown with the definition open; the upper requires then follow from
+that effect and from the upper invariants, before and after, with the definition closed.  Opening it there as well is
+what makes solvers diverge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..refinement import Refinement
+from ..specification import Function, brief, where
+from ..term import (
+    TRUE,
+    Field,
+    Formula,
+    Implies,
+    Relation,
+    StateTerm,
+    Step,
+    Var,
+    canonical,
+    columns,
+    conj,
+    every,
+    member,
+    negation,
+)
+from .obligation import Hypothesis, Obligation, invariants_of, required
+from .precondition import said_of
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """The obligations of one refinement, under the axioms given."""
+
+    refinement: Refinement
+    axioms: tuple[Hypothesis, ...]
+
+    def obligations(self) -> Iterator[Obligation]:
+        """The initial state, then what the invariants imply, then each action."""
+        yield from self.beginning()
+        if self.refinement.renames():
+            yield from self.safety_below()
+        else:
+            yield from self.invariants_above()
+        for action, step in self.refinement.lower.steps.items():
+            yield from self.moves(action, step)
+
+    @cached_property
+    def image(self) -> StateTerm:
+        """The upper state, in terms of the lower state now."""
+        return self.refinement.image_of(self.refinement.lower.now)
+
+    # Of one state ------------------------------------------------------------------------
+
+    def beginning(self) -> Iterator[Obligation]:
+        """The image of the initial state is the upper initial state."""
+        first = self.refinement.lower.first
+        image, upper = self.refinement.image_of(first), self.refinement.upper.first
+        for name in upper.relations:
+            goal = same(image[name], upper[name])
+            place = where(self.refinement.image)
+            yield Obligation(
+                self.refinement.name, "init", name, place, goal, self.axioms, after=first.relations,
+                skipped="equal as they stand" if goal == TRUE else "",
+            )  # fmt: skip
+
+    def invariants_above(self) -> Iterator[Obligation]:
+        """The lower invariants imply the upper ones, so that these may be used before a step and after it."""
+        lower, upper = self.refinement.lower, self.refinement.upper
+        proved = {f"{lower.name}.{name}": t for name, t in lower.claims.items()}
+        for f in upper.invariants:
+            goal = said_of(self.image, upper.claims[f.__name__])
+            yield self.implied(f, goal, invariants_of(lower), proved)
+
+    def safety_below(self) -> Iterator[Obligation]:
+        """What the lower specification calls safe follows from what is proved above."""
+        lower, upper = self.refinement.lower, self.refinement.upper
+        proved = {
+            f"{upper.name}.{f.__name__}": said_of(self.image, upper.claims[f.__name__]) for f in upper.properties
+        }
+        known = tuple(Hypothesis(name, t) for name, t in proved.items())
+        for f in lower.safety:
+            if f not in lower.invariants:
+                yield self.implied(f, lower.claims[f.__name__], known, proved)
+
+    def implied(
+        self, f: Function, goal: Formula, known: tuple[Hypothesis, ...], proved: Mapping[str, Formula]
+    ) -> Obligation:
+        """A property from known ones; nothing is left to prove where it reads the same as one of `proved`."""
+        twin = next((name for name, t in proved.items() if canonical(t) == canonical(goal)), "")
+        return Obligation(
+            self.refinement.name,
+            "invariant",
+            f.__name__,
+            where(f),
+            goal,
+            self.axioms + known,
+            brief(f),
+            before=self.refinement.lower.now.relations,
+            skipped=f"read through {self.refinement.image.__name__} it is {twin}" if twin else "",
+        )
+
+    # Of one step -------------------------------------------------------------------------
+
+    def moves(self, action: str, step: Step) -> Iterator[Obligation]:
+        """The image moves as the upper step says, and the upper step may be taken."""
+        above = self.refinement.step_above(action, step.params)
+        after = self.refinement.image_of(step.then)
+        move = moved(self.image, after)
+        place = where(self.refinement.steps[action])
+        if move is None:
+            reason = f"{action} changes nothing in {self.refinement.upper.name}"
+            yield Obligation(self.refinement.name, action, "changes nothing", place, TRUE, skipped=reason)
+            return
+        known = self.axioms + invariants_of(self.refinement.lower) + required(step) + (move,)
+        states = self.refinement.lower.now.relations, step.then.relations
+        for name in after.relations:
+            for what, goal in inclusions(after[name], above.then[name]):
+                yield Obligation(
+                    self.refinement.name, action, f"{name} {what}", place, goal, known, "", step.params, *states,
+                    skipped="equal as they stand" if goal == TRUE else "",
+                )  # fmt: skip
+        if not self.refinement.renames():
+            above, known, states = self.closed(action, step, after)
+        for r in above.requires:
+            yield Obligation(
+                self.refinement.name, action, r.place.text, str(r.place), r.formula, known, "", step.params, *states
+            )  # fmt: skip
+
+    def closed(
+        self, action: str, step: Step, after: StateTerm
+    ) -> tuple[Step, tuple[Hypothesis, ...], tuple[Mapping[str, Relation], Mapping[str, Relation]]]:
+        """The upper step, what is known of it, and its two states, with the image's definitions closed."""
+        upper = self.refinement.upper
+        now, nxt = self.opaque(self.image, ""), self.opaque(after, "'")
+        above = self.refinement.step_above(action, step.params, now)
+        effect = conj(*(same(nxt[name], above.then[name]) for name in nxt.relations))
+        move = moved(now, nxt)
+        assert move is not None, "names that differ are not equal as they stand"
+        known = (
+            *self.axioms,
+            Hypothesis(f"the effect of {action}", effect, where(self.refinement.steps[action])),
+            *(Hypothesis(f.__name__, said_of(now, upper.claims[f.__name__])) for f in upper.invariants),
+            *(Hypothesis(f"{f.__name__} after", said_of(nxt, upper.claims[f.__name__])) for f in upper.invariants),
+            move,
+        )  # fmt: skip
+        return above, known, (now.relations, nxt.relations)
+
+    def opaque(self, image: StateTerm, mark: str) -> StateTerm:
+        """The image with a mere name for every relation that it defines."""
+        relations = {
+            name: r if isinstance(r, Field) else Field(f"{image.of.__name__}.{name}{mark}", columns(r))
+            for name, r in image.relations.items()
+        }
+        return StateTerm(image.of, relations)
+
+
+# Relations compared --------------------------------------------------------------------------
+
+
+def inclusions(left: Relation, right: Relation) -> Iterator[tuple[str, Formula]]:
+    """That a relation has no more rows than another, and no fewer; once `TRUE` where they are equal as they stand.
+
+    Two questions, because a solver answers them ten times faster than one.
+    """
+    row = tuple(Var(f"x{i}", sort) for i, sort in enumerate(columns(left)))
+    here, there = member(row, left), member(row, right)
+    if canonical(here) == canonical(there):
+        yield "is as above", TRUE
+    else:
+        yield "adds no more", every(row, Implies(here, there))
+        yield "adds no less", every(row, Implies(there, here))
+
+
+def same(left: Relation, right: Relation) -> Formula:
+    """That two relations have the same rows."""
+    return conj(*(goal for _, goal in inclusions(left, right)))
+
+
+def moved(now: StateTerm, nxt: StateTerm) -> Hypothesis | None:
+    """That something differs between two states; None if they are equal as they stand."""
+    still = conj(*(same(nxt[name], now[name]) for name in nxt.relations))
+    return None if still == TRUE else Hypothesis("something changes", negation(still))

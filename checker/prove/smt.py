@@ -1,0 +1,78 @@
+"""Terms said to Z3: a sort is an uninterpreted sort, a relation a predicate, nothing is bounded.
+
+Everything said through one `Smt` lives in one Z3 context of its own, so what a solver answers depends on the
+obligation and the seed alone, not on what was asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import z3
+
+from ..language import Many, Sort, item_of
+from ..term import All, And, Any, Eq, Formula, Implies, In, Less, Member, Not, Or, Truth, Var
+
+
+@dataclass
+class Smt:
+    """One translation into one Z3 context; names are declared as they are met."""
+
+    context: z3.Context = field(default_factory=z3.Context)
+    sorts: dict[type[Sort], z3.SortRef] = field(default_factory=dict)
+    constants: dict[Var, z3.ExprRef] = field(default_factory=dict)
+
+    def sort(self, sort: type[Sort]) -> z3.SortRef:
+        if sort not in self.sorts:
+            self.sorts[sort] = z3.DeclareSort(sort.__name__, self.context)
+        return self.sorts[sort]
+
+    def constant(self, x: Var) -> z3.ExprRef:
+        if x not in self.constants:
+            self.constants[x] = z3.Const(f"{x.name}{len(self.constants)}", self.sort(x.sort))
+        return self.constants[x]
+
+    def predicate(self, name: str, sorts: Sequence[type[Sort]]) -> z3.FuncDeclRef:
+        return z3.Function(name, *map(self.sort, sorts), z3.BoolSort(self.context))
+
+    def relation(self, name: str, sorts: Sequence[type[Sort]]) -> z3.FuncDeclRef:
+        """A relation of the state."""
+        return self.predicate(name, sorts)
+
+    def less(self, sort: type[Sort]) -> z3.FuncDeclRef:
+        """The order of a sort."""
+        return self.predicate(f"<{sort.__name__}", (sort, sort))
+
+    def contains(self, many: type[Sort]) -> z3.FuncDeclRef:
+        """Whether a thing is in one of the sets of a sort of sets."""
+        assert issubclass(many, Many)
+        return self.predicate(f"in {many.__name__}", (item_of(many), many))
+
+    def formula(self, t: Formula) -> z3.BoolRef:
+        """What a formula says; its free variables become constants."""
+        match t:
+            case Truth(value):
+                return z3.BoolVal(value, self.context)
+            case Eq(left, right):
+                return self.constant(left) == self.constant(right)
+            case Less(left, right):
+                return self.less(left.sort)(self.constant(left), self.constant(right))
+            case Member(item, many):
+                return self.contains(many.sort)(self.constant(item), self.constant(many))
+            case In(name, args):
+                return self.relation(name, [x.sort for x in args])(*map(self.constant, args))
+            case Not(body):
+                return z3.Not(self.formula(body))
+            case And(parts):
+                return z3.And([self.formula(x) for x in parts])
+            case Or(parts):
+                return z3.Or([self.formula(x) for x in parts])
+            case Implies(p, q):
+                return z3.Implies(self.formula(p), self.formula(q))
+            case All(bound, body):
+                return z3.ForAll([self.constant(x) for x in bound], self.formula(body))
+            case Any(bound, body):
+                return z3.Exists([self.constant(x) for x in bound], self.formula(body))
+        assert_never(t)

@@ -1,0 +1,82 @@
+"""Discharging an obligation with Z3: proved, refuted by a counterexample, or not known.
+
+Not known is an answer of its own and never counts as proved; nor does a refutation whose counterexample does not
+stand up when it is evaluated.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import z3
+
+from .counterexample import Counterexample
+from .model import ModelReader, small_model
+from .obligation import Obligation
+from .smt import Smt
+
+Result = Literal["proved", "skipped", "failed", "unknown"]
+INTERRUPTED = ("interrupted from keyboard", "interrupted", "canceled")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an obligation, and how long that took.
+
+    `reason` says why it was skipped or is not known.  A failed one has its counterexample.
+    """
+
+    obligation: Obligation
+    result: Result
+    seconds: float
+    reason: str = ""
+    counterexample: Counterexample | None = None
+
+
+class Solver(Protocol):
+    """Whoever can say whether an obligation holds."""
+
+    def discharge(self, obligation: Obligation) -> Outcome:
+        """Decides an obligation.  Raises `KeyboardInterrupt` if the user has had enough."""
+        ...
+
+
+@dataclass(frozen=True)
+class Z3:
+    """Z3, with a seed for its choices and a time limit for each obligation."""
+
+    seed: int = 0
+    seconds_max: float = 30.0
+
+    def discharge(self, obligation: Obligation) -> Outcome:
+        """Asks for a state in which the hypotheses hold and the goal does not."""
+        started = time.perf_counter()
+        result, reason, counterexample = self._decide(obligation)
+        return Outcome(obligation, result, time.perf_counter() - started, reason, counterexample)
+
+    def _decide(self, obligation: Obligation) -> tuple[Result, str, Counterexample | None]:
+        smt = Smt()
+        solver = self.query(obligation, smt)
+        answer = solver.check()
+        if answer == z3.unsat:
+            return "proved", "", None
+        if answer == z3.unknown:
+            reason = solver.reason_unknown()
+            if reason in INTERRUPTED:
+                raise KeyboardInterrupt
+            return "unknown", reason, None
+        found = ModelReader(smt, small_model(solver, smt), obligation).read()
+        if doubt := found.refuted():
+            return "unknown", f"the solver's counterexample is none: {doubt}", None
+        return "failed", "", found
+
+    def query(self, obligation: Obligation, smt: Smt) -> z3.Solver:
+        """A solver that holds the hypotheses and the goal's negation; unsatisfiable just if the obligation holds."""
+        solver = z3.Solver(ctx=smt.context)
+        solver.set(timeout=int(self.seconds_max * 1000), random_seed=self.seed)
+        for h in obligation.hypotheses:
+            solver.add(smt.formula(h.formula))
+        solver.add(z3.Not(smt.formula(obligation.goal)))
+        return solver
