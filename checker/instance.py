@@ -48,11 +48,11 @@ class Instance:
         plain = [s for s in spec.sorts if not issubclass(s, Many)]
         many = [s for s in spec.sorts if issubclass(s, Many)]
         items = {item_of(s) for s in many}
-        initials = _initials(plain)
+        letters = initials(plain)
         members: dict[type[Sort], tuple[Any, ...]] = {}
         for sort in plain:
             size = sizes.get(sort.__name__.lower(), 3 if sort in items else 2)
-            members[sort] = tuple(i if sort.ordered else f"{initials[sort]}{i}" for i in range(1, size + 1))
+            members[sort] = tuple(i if sort.ordered else f"{letters[sort]}{i}" for i in range(1, size + 1))
         return cls._with_sets(spec, members, many, sizes)
 
     @classmethod
@@ -96,7 +96,7 @@ class Instance:
         return ", ".join(f"{name}={size}" for name, size in self.sizes().items())
 
 
-def _initials(sorts: Sequence[type[Sort]]) -> Mapping[type[Sort], str]:
+def initials(sorts: Sequence[type[Sort]]) -> Mapping[type[Sort], str]:
     """A sort's initial, or its whole name where two sorts share the initial."""
     firsts = [s.__name__[0].lower() for s in sorts]
     return {s: f if firsts.count(f) == 1 else s.__name__.lower() for s, f in zip(sorts, firsts, strict=True)}
