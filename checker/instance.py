@@ -116,3 +116,15 @@ def show(value: object) -> str:
     if isinstance(value, frozenset):
         return "{" + " ".join(sorted(map(str, value))) + "}"
     return str(value)
+
+
+def in_order(rows: frozenset[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows of a relation as a person would list them."""
+    return sorted(rows, key=lambda row: tuple(x if isinstance(x, int) else show(x) for x in row))
+
+
+def plain(value: object) -> Any:
+    """A member or a row as JSON has it; a set of members is a sorted list."""
+    if isinstance(value, frozenset):
+        return sorted(map(plain, value))
+    return [plain(x) for x in value] if isinstance(value, tuple) else value

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..instance import show
+from ..instance import in_order, plain, show
 from ..language import State, relations_of
 
 Verdict = Literal["holds", "violated", "unknown"]
@@ -158,15 +158,3 @@ def difference(before: State, after: State) -> tuple[dict[str, list[Row]], dict[
         if old - new:
             removed[name] = in_order(old - new)
     return added, removed
-
-
-def in_order(rows: frozenset[Row]) -> list[Row]:
-    """The rows of a relation as a person would list them."""
-    return sorted(rows, key=lambda row: tuple(x if isinstance(x, int) else show(x) for x in row))
-
-
-def plain(value: object) -> Any:
-    """A member or a row as JSON has it; a set of members is a sorted list."""
-    if isinstance(value, frozenset):
-        return sorted(map(plain, value))
-    return [plain(x) for x in value] if isinstance(value, tuple) else value
