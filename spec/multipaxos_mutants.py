@@ -145,6 +145,6 @@ MUTANTS = [
         breaks="agreement",
         steps=8,
         explorer=SMALL,
-        prover=("vote", "proposals_are_safe"),
+        prover=("propose", "proposals_are_safe"),
     ),
 ]
