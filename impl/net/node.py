@@ -1,0 +1,186 @@
+"""One node of a cluster as a process: opens its log and its ports, lets the driver work, and takes it all down.
+
+It does not know Multi-Paxos, nor what a command means. `serve` is all that a command line needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from typing import Self, TypeVar
+
+from ...traces import Recorder, TraceError
+from ..core.replica import Replica
+from ..kv import KeyValue
+from ..settings import Address, Settings
+from ..storage import DurableLog, Identity
+from .clients import ClientConnection
+from .driver import Driver
+from .errors import AddressError, NetError
+from .peers import Incoming, Outgoing
+from .wire import PROTOCOL, Hello, NodeStatus
+
+log = logging.getLogger("quorate.node")
+
+Connection = TypeVar("Connection", Incoming, ClientConnection)
+
+
+async def serve(settings: Settings) -> None:
+    """Run a node until SIGTERM or SIGINT asks it to stop, or something ends it.
+
+    Raises StorageError, TraceError or NetError, each with one line for the person who runs the node; and
+    BrokenAgreement, which means that some node lost what it had made durable.
+    """
+    async with Node(settings) as node:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, node.stop)
+        try:
+            await node.driver.ended
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+class Node:
+    """A running node, as an async context: it serves from entering to leaving."""
+
+    driver: Driver
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cleanup = AsyncExitStack()
+        self._peers: dict[str, Outgoing] = {}
+        self._heard: set[Incoming] = set()
+        self._clients: set[ClientConnection] = set()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._cleanup.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._cleanup.aclose()
+
+    def stop(self) -> None:
+        """Stop in order, and not in order if that takes too long; `driver.ended` is done then."""
+        patience_ms = self._settings.timing.stop_ms_max
+        late = NetError(
+            f"node {self._settings.node}: the stop took more than {patience_ms} ms and was cut short"
+        )
+        asyncio.get_running_loop().call_later(patience_ms / 1000, self.driver.fail, late)
+        self.driver.stop()
+
+    def status(self, number: int = 0) -> NodeStatus:
+        """What this node knows, as the answer to question `number`."""
+        replica = self.driver.replica
+        seen = replica.status()
+        return NodeStatus(
+            number=number,
+            node=replica.config.node,
+            boot=replica.config.boot,
+            role=seen.role,
+            leader=seen.leader,
+            promised=seen.promised,
+            committed=seen.committed,
+            applied=self.driver.machine.applied,
+            batches=self._durable.batches,
+        )
+
+    async def _begin(self) -> None:
+        settings = self._settings
+        identity = Identity(settings.cluster, settings.node)
+        self._durable, opened = DurableLog.open(settings.data, identity, segment_bytes=settings.segment_bytes)
+        self._cleanup.callback(self._durable.close)
+        if opened.torn is not None:
+            log.warning("%s; nobody was told of it, and it was cleared", opened.torn)
+        trace = self._open_trace(opened.boot)
+        config = settings.replica_config(opened.boot)
+        self.driver = Driver(Replica(config, opened.state), self._durable, trace, KeyValue(), self._carry)
+        self._cleanup.callback(self.driver.close)
+        hello = Hello(
+            PROTOCOL,
+            settings.cluster,
+            settings.node,
+            opened.boot,
+            config.nodes,
+            config.phase1_size,
+            config.phase2_size,
+        )
+        await self._listen(
+            settings.peer, lambda: Incoming(hello, self.driver.receive, self._heard), self._heard
+        )
+        await self._listen(settings.client, self._client, self._clients)
+        log.info(
+            "node %s of cluster %s, boot %d: peers at %s, clients at %s, %d batches recovered",
+            settings.node, settings.cluster, opened.boot, settings.peer, settings.client, opened.batches,
+        )  # fmt: skip
+        self.driver.start()
+        for peer in config.peers:
+            self._dial(peer, hello)
+
+    def _open_trace(self, boot: int) -> Recorder | None:
+        if self._settings.trace is None:
+            return None
+        trace = Recorder(self._settings.trace, self._settings.node, boot)
+        self._cleanup.callback(_close_trace, trace)
+        return trace
+
+    def _client(self) -> ClientConnection:
+        return ClientConnection(self.driver, self.status, self._clients)
+
+    def _carry(self, peer: str, frames: bytes) -> None:
+        self._peers[peer].send(frames)
+
+    def _dial(self, peer: str, hello: Hello) -> None:
+        address = self._settings.peers[peer]
+        outgoing = Outgoing(peer, address, hello, self._settings.timing.reconnect_ms_max)
+        self._peers[peer] = outgoing
+        task = asyncio.create_task(outgoing.keep_connected(), name=f"dial {peer}")
+        self._cleanup.push_async_callback(_cancelled, task)
+
+    async def _listen(
+        self, address: Address, protocol: Callable[[], Connection], connections: set[Connection]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(protocol, address.host, address.port)
+        except OSError as error:
+            raise _cannot_listen(address, error) from error
+        self._cleanup.callback(_close_all, server, connections)
+
+
+def _close_all(server: asyncio.Server, connections: set[Connection]) -> None:
+    server.close()
+    for connection in tuple(connections):
+        connection.close()
+
+
+def _close_trace(trace: Recorder) -> None:
+    """When the trace is what failed, its error is on its way already."""
+    with suppress(TraceError):
+        trace.close()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _cannot_listen(address: Address, error: OSError) -> AddressError:
+    if error.errno == errno.EADDRINUSE:
+        return AddressError(
+            f"{address}: the address is in use; stop the other process, or choose another port"
+        )
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return AddressError(f"{address}: is no address of this machine; give this node one of its own")
+    return AddressError(f"{address}: cannot listen there: {error.strerror or error}; choose another address")

@@ -1,0 +1,195 @@
+"""What a person says about one node, in a TOML file or as flags, checked before anything is opened.
+
+It does not know how a node works with it. A file looks so (durations carry their unit in their name, and whatever
+has a default may be left out):
+
+    cluster = "orchard"
+    node    = "a"
+    client  = "127.0.0.1:7001"      # where clients reach this node
+    data    = "/var/lib/quorate/a"  # its durable log; relative to the file's own folder
+    trace   = "/var/log/quorate"    # one trace file per boot; leave it out to record nothing
+
+    [peers]                         # all members, this node included; the same at every node
+    a = "10.0.0.1:7101"
+    b = "10.0.0.2:7101"
+    c = "10.0.0.3:7101"
+
+    [quorums]                       # flexible quorums; 0, the default, is a majority
+    phase1 = 2
+    phase2 = 2
+
+    [timing]
+    heartbeat_ms    = 50
+    election_ms_min = 500
+    election_ms_max = 1000
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from .core.config import Config
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be used; the text is one line that names the key and what would do."""
+
+
+class Address(BaseModel):
+    """A host and a TCP port, written `host:port` (`[::1]:7001` for IPv6)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError with a sentence for a person."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isascii() or not port.isdigit():
+            raise ValueError(f"{text!r} is no address; write host:port, as 127.0.0.1:7001")
+        if not 1 <= int(port) <= 65535:
+            raise ValueError(f"{text!r} has no possible port; choose 1 to 65535")
+        return cls(host=host.removeprefix("[").removesuffix("]"), port=int(port))
+
+
+def _address(given: object) -> object:
+    return Address.parse(given) if isinstance(given, str) else given
+
+
+AddressText = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Quorums(_Section):
+    """How many nodes make a quorum in each phase; 0 is a majority."""
+
+    phase1: int = Field(default=0, ge=0)
+    phase2: int = Field(default=0, ge=0)
+
+
+class Timing(_Section):
+    """How patient a node is; see `impl.core.config`."""
+
+    heartbeat_ms: int = Field(default=50, ge=1)
+    resend_ms: int = Field(default=200, ge=1)
+    election_ms_min: int = Field(default=500, ge=1)
+    election_ms_max: int = Field(default=1000, ge=1)
+    reconnect_ms_max: int = Field(default=1000, ge=1)
+    """The longest pause between two attempts to reach a peer."""
+    stop_ms_max: int = Field(default=10_000, ge=0)
+    """An orderly stop that takes longer is cut short."""
+
+
+class Settings(_Section):
+    """All that one node is told. Frozen; `load_settings` reads it."""
+
+    cluster: Name
+    node: Name
+    client: AddressText
+    data: Path
+    trace: Path | None = None
+    peers: dict[Name, AddressText]
+    quorums: Quorums = Quorums()
+    timing: Timing = Timing()
+    segment_bytes: int = Field(default=16 << 20, ge=4096, multiple_of=4096)
+    """The size of a file of the durable log."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        """What the replica would refuse is refused here, before a folder or a port is touched."""
+        self.replica_config(boot=1)
+        if self.client in self.peers.values():
+            raise ValueError(
+                f"client: {self.client} is also a peer's address; give clients a port of their own"
+            )
+        if len(set(self.peers.values())) != len(self.peers):
+            raise ValueError("peers: two nodes have the same address; give each its own")
+        return self
+
+    @property
+    def peer(self) -> Address:
+        """Where the other nodes reach this one."""
+        return self.peers[self.node]
+
+    def replica_config(self, boot: int) -> Config:
+        """The part that the replica is to know. Raises ConfigError."""
+        return Config(
+            node=self.node,
+            nodes=tuple(sorted(self.peers)),
+            boot=boot,
+            phase1=self.quorums.phase1,
+            phase2=self.quorums.phase2,
+            heartbeat_ms=self.timing.heartbeat_ms,
+            resend_ms=self.timing.resend_ms,
+            election_ms_min=self.timing.election_ms_min,
+            election_ms_max=self.timing.election_ms_max,
+        )
+
+
+def load_settings(path: Path | None = None, flags: Mapping[str, object] | None = None) -> Settings:
+    """Settings from a TOML file, from flags, or from a file with flags that win over it.
+
+    A flag is named as its key, with a dot before a section's: `{"timing.heartbeat_ms": 20, "peers.a": "..."}`;
+    one whose value is None was not given. Relative folders of a file count from the file's own folder. Raises
+    SettingsError.
+    """
+    given: dict[str, Any] = {} if path is None else _read(path)
+    for key in ("data", "trace"):
+        if path is not None and isinstance(given.get(key), str):
+            given[key] = path.parent / given[key]
+    for name, value in (flags or {}).items():
+        if value is not None:
+            *sections, key = name.split(".", 1)
+            inner = given.setdefault(sections[0], {}) if sections else given
+            inner[key] = value
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError(_one_line(path, error)) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}; name a settings file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is no TOML: {error}") from error
+
+
+def _one_line(path: Path | None, error: ValidationError) -> str:
+    """The first fault, with its key; what is wrong with all of it together has its key in the text already."""
+    fault = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    cause = fault.get("ctx", {}).get("error")
+    what = str(cause) if isinstance(cause, ValueError) else _PLAIN.get(fault["type"], fault["msg"])
+    return ": ".join(part for part in (str(path or ""), key, what) if part)
+
+
+_PLAIN = {
+    "missing": "is missing; set it",
+    "extra_forbidden": "there is no such setting; remove it, or check its spelling",
+    "string_pattern_mismatch": "letters, digits, '.', '_' and '-' make a name",
+}
