@@ -65,7 +65,7 @@ MUTANTS = [
         breaks="agreement",
         steps=9,
         explorer=SMALL,
-        prover=("propose", "not any(((s, b, w) in now.proposed for w in Value))"),
+        prover=("propose", "not any((s, b, w) in now.proposed for w in Value)"),
     ),
     Mutant(
         "promise_reports_nothing",
