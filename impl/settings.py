@@ -96,10 +96,15 @@ class Timing(_Section):
     resend_ms: int = Field(default=200, ge=1)
     election_ms_min: int = Field(default=500, ge=1)
     election_ms_max: int = Field(default=1000, ge=1)
+    quorum_ms: int = Field(default=3000, ge=1)
     reconnect_ms_max: int = Field(default=1000, ge=1)
     """The longest pause between two attempts to reach a peer."""
     stop_ms_max: int = Field(default=10_000, ge=0)
     """An orderly stop that takes longer is cut short."""
+
+
+REPLICA_TIMING = {"heartbeat_ms", "resend_ms", "election_ms_min", "election_ms_max", "quorum_ms"}
+"""Of the timing, what the replica is to know; the rest is for the process around it."""
 
 
 class Settings(_Section):
@@ -141,10 +146,7 @@ class Settings(_Section):
             boot=boot,
             phase1=self.quorums.phase1,
             phase2=self.quorums.phase2,
-            heartbeat_ms=self.timing.heartbeat_ms,
-            resend_ms=self.timing.resend_ms,
-            election_ms_min=self.timing.election_ms_min,
-            election_ms_max=self.timing.election_ms_max,
+            **self.timing.model_dump(include=REPLICA_TIMING),
         )
 
 

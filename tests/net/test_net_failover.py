@@ -1,0 +1,137 @@
+"""Three real processes, killed in mid-stream: what was acknowledged is there, once, on every node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from quorate.impl.kv import KeyValue, decode
+from quorate.impl.net.client import Client
+from quorate.impl.net.cluster import LocalCluster
+from quorate.traces import merge
+
+Applied = list[tuple[int, str]]
+Of = Callable[[list[Path]], dict[str, Applied]]
+Replay = Callable[[Applied], KeyValue]
+
+CLIENTS = 4
+COMMANDS = 400
+
+
+async def stream(cluster: LocalCluster, killings: list[Callable[[], None]]) -> tuple[list[int], list[Client]]:
+    """Several clients increment one counter and each sets keys of its own; at even distances something is killed.
+
+    Returns the results of the increments, and the clients.
+    """
+    total = CLIENTS * COMMANDS
+    marks = [total * (index + 1) // (len(killings) + 1) for index in range(len(killings))]
+    sums: list[int] = []
+
+    async def commands(client: Client) -> None:
+        async def one(number: int) -> None:
+            await client.set(f"{client.name}/{number}", str(number))
+            result = await client.increment("count")
+            assert result.value is not None
+            sums.append(int(result.value))
+            if marks and len(sums) >= marks[0]:
+                marks.pop(0)
+                await asyncio.to_thread(killings.pop(0))
+
+        for start in range(0, COMMANDS, 50):
+            await asyncio.gather(*(one(number) for number in range(start, start + 50)))
+
+    clients = [cluster.client() for _ in range(CLIENTS)]
+    for client in clients:
+        await client.__aenter__()
+    try:
+        await asyncio.gather(*(commands(client) for client in clients))
+    finally:
+        for client in clients:
+            await client.__aexit__()
+    return sums, clients
+
+
+def check_everything(
+    cluster: LocalCluster, sums: list[int], clients: list[Client], applied: Of, replayed: Replay
+) -> None:
+    """Each acknowledged command took effect exactly once, and all nodes applied the same log."""
+    total = CLIENTS * COMMANDS
+    assert sorted(sums) == list(range(1, total + 1)), "an increment was lost, or applied twice"
+    logs = applied(cluster.traces)
+    assert set(logs) == set(cluster.nodes)
+    assert len({tuple(log) for log in logs.values()}) == 1, "the nodes applied different logs"
+    state = replayed(logs["a"])
+    assert state.items["count"].value == str(total)
+    for client in clients:
+        for number in range(COMMANDS):
+            assert state.items[f"{client.name}/{number}"].value == str(number)
+    asked = Counter(
+        (command.client, command.sequence) for _, value in logs["a"] if (command := decode(value)) is not None
+    )
+    assert len(asked) == 2 * total
+
+
+def test_a_leader_killed_in_mid_stream_loses_no_acknowledged_command_and_doubles_none(
+    cluster: LocalCluster, applied: Of, replayed: Replay
+) -> None:
+    first = cluster.wait_for_leader()
+    sums, clients = asyncio.run(stream(cluster, [lambda: cluster.kill(first)]))
+    second = cluster.wait_for_leader()
+    assert second != first
+    cluster.restart(first)
+    assert cluster.wait_until_caught_up() >= 2 * CLIENTS * COMMANDS
+    assert cluster.status(first).boot == 2
+    cluster.stop()
+    check_everything(cluster, sums, clients, applied, replayed)
+
+
+def test_every_node_can_be_killed_in_turn_while_commands_stream(
+    cluster: LocalCluster, applied: Of, replayed: Replay
+) -> None:
+    """Also the node that has just come back, and also when the one before it has not caught up yet."""
+    cluster.wait_for_leader()
+
+    def kill_and_restart(node: str) -> Callable[[], None]:
+        def act() -> None:
+            cluster.kill(node)
+            cluster.restart(node)
+
+        return act
+
+    sums, clients = asyncio.run(stream(cluster, [kill_and_restart(node) for node in "abcab"]))
+    cluster.wait_until_caught_up()
+    assert [cluster.status(node).boot for node in "abc"] == [3, 3, 2]
+    cluster.stop()
+    check_everything(cluster, sums, clients, applied, replayed)
+
+
+def test_all_killed_at_once_and_started_again_have_lost_nothing(
+    cluster: LocalCluster, applied: Of, replayed: Replay
+) -> None:
+    cluster.wait_for_leader()
+    sums, clients = asyncio.run(stream(cluster, []))
+    for node in cluster.nodes:
+        cluster.kill(node)
+    for node in cluster.nodes:
+        cluster.restart(node)
+    cluster.wait_for_leader()
+    cluster.wait_until_caught_up()
+    cluster.stop()
+    check_everything(cluster, sums, clients, applied, replayed)
+
+
+def test_the_traces_of_a_run_with_crashes_are_whole_and_in_causal_order(cluster: LocalCluster) -> None:
+    """A line is written before its messages leave, so that a killed process leaves nothing unexplained."""
+    first = cluster.wait_for_leader()
+    asyncio.run(stream(cluster, [lambda: cluster.kill(first)]))
+    cluster.restart(first)
+    cluster.wait_until_caught_up()
+    cluster.stop()
+    merged = merge(*cluster.traces)
+    steps = list(merged)
+    assert {step.line.node for step in steps} == set(cluster.nodes)
+    assert [step.mark for step in steps if step.mark is not None] == []
+    ends = Counter(step.line.event for step in steps)
+    assert (ends["start"], ends["stop"]) == (4, 3)
