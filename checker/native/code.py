@@ -1,0 +1,288 @@
+"""Prints grounded actions and properties as LLVM assembly, working on states of a few machine words.
+
+A conjunction of literals in one word is a single masked comparison, and rows that a comprehension copies move
+together where they lie equally far apart.  Three functions come out, all over arrays of states:
+
+    expand(states, low, high, out, via, ends)   the successors of states low .. high - 1
+    check(states, low, high)                    the first of these states that breaks a property, or -1
+    hash(states, count, out)                    the fingerprints of states
+
+`out` receives records, a fingerprint and the words of a state; `via` the action that led to each; `ends` how many
+records there are after each state, with the top bit set if some of its successors may be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .assembler import Assembler, constant
+from .circuit import Gate, Lit, Node
+from .layout import WORD_BITS, Layout
+from .moves import Guard, Leaf, Moves
+
+TWINS = 1 << 63
+"""Set in an entry of `ends`: some of these successors may be equal."""
+
+# The multipliers of splitmix64 (Steele, Lea, Flood 2014).  Its increment has the top bit cleared here, so that no single
+# word with a clear top bit is scrambled to 0.
+INCREMENT, FIRST_FACTOR, SECOND_FACTOR = 0x1E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+@dataclass
+class Words:
+    """The words of a present state, by name, and tests of its bits."""
+
+    asm: Assembler
+    names: Sequence[str]
+
+    def test(self, x: Node) -> str:
+        """The truth of a node."""
+        if isinstance(x, bool):
+            return "true" if x else "false"
+        if isinstance(x, Lit):
+            return self._literals([x], True)[0]
+        literals = [p for p in x.parts if isinstance(p, Lit)]
+        gates = [self.test(p) for p in x.parts if isinstance(p, Gate)]
+        operation = "and" if x.conjunction else "or"
+        return self.asm.truth(operation, [*self._literals(literals, x.conjunction), *gates])
+
+    def _literals(self, literals: Iterable[Lit], conjunction: bool) -> list[str]:
+        """One comparison a word: all of them hold, (w & mask) == set; one does, (w & mask) != clear."""
+        masks: dict[int, list[int]] = {}
+        for x in literals:
+            word, bit = divmod(x.bit, WORD_BITS)
+            masks.setdefault(word, [0, 0])[x.positive] |= 1 << bit
+        out = []
+        for word, (clear, wanted) in sorted(masks.items()):
+            masked = self.asm.both(self.names[word], constant(clear | wanted))
+            against = constant(wanted if conjunction else clear)
+            out.append(self.asm.compare("eq" if conjunction else "ne", masked, against))
+        return out
+
+
+@dataclass
+class Change:
+    """How one word changes: bits kept, set, moved in from other words, or chosen by a test."""
+
+    clear: int = 0
+    set: int = 0
+    moved: dict[tuple[int, int, bool], int] = field(default_factory=dict)
+    """By source word, distance and polarity: the source bits that are or-ed in."""
+    dropped: dict[tuple[int, int, bool], int] = field(default_factory=dict)
+    """The same, for bits that stay only where the source bit holds."""
+    chosen: list[tuple[int, Node]] = field(default_factory=list)
+
+    def add(self, bit: int, value: Node) -> None:
+        """Bit number `bit` of the state, which is in this word, becomes `value`."""
+        at = bit % WORD_BITS
+        if isinstance(value, bool):
+            self.set |= value << at
+            self.clear |= (not value) << at
+            return
+        rest = _beside(bit, value)
+        if rest is None:
+            self.clear |= 1 << at
+            self._bring(at, value)
+        elif isinstance(value, Gate) and not value.conjunction:
+            self._bring(at, rest)
+        elif isinstance(rest, Lit):
+            _collect(self.dropped, at, rest)
+        else:
+            self.clear |= 1 << at
+            self.chosen.append((at, value))
+
+    def _bring(self, at: int, value: Node) -> None:
+        if isinstance(value, Lit):
+            _collect(self.moved, at, value)
+        else:
+            self.chosen.append((at, value))
+
+    def word(self, old: str, words: Words) -> str:
+        """The new word."""
+        asm = words.asm
+        out = asm.both(old, constant(~self.clear)) if self.clear else old
+        for (source, by, positive), mask in self.dropped.items():
+            # A bit of the mask that does not hold takes its target away.
+            missing = words.names[source] if not positive else asm.differs(words.names[source], "-1")
+            gone = asm.shifted(asm.both(missing, constant(mask)), by)
+            out = asm.both(out, asm.differs(gone, "-1"))
+        for (source, by, positive), mask in self.moved.items():
+            held = words.names[source] if positive else asm.differs(words.names[source], "-1")
+            out = asm.either(out, asm.shifted(asm.both(held, constant(mask)), by))
+        for at, value in self.chosen:
+            out = asm.either(out, asm.pure(f"select i1 {words.test(value)}, i64 {constant(1 << at)}, i64 0"))
+        return asm.either(out, constant(self.set))
+
+
+def _beside(bit: int, value: Node) -> Node | None:
+    """The rest of `old bit or rest`, or of `old bit and rest`; None if the value is neither with a single rest."""
+    if isinstance(value, bool | Lit):
+        return None
+    rest = [x for x in value.parts if not (isinstance(x, Lit) and x.bit == bit and x.positive)]
+    if len(rest) == len(value.parts) or len(rest) != 1:
+        return None
+    return rest[0]
+
+
+def _collect(into: dict[tuple[int, int, bool], int], at: int, x: Lit) -> None:
+    word, bit = divmod(x.bit, WORD_BITS)
+    key = (word, at - bit, x.positive)
+    into[key] = into.get(key, 0) | 1 << bit
+
+
+# Fingerprints ------------------------------------------------------------------------------
+
+
+def _mixed(asm: Assembler, word: str, which: int) -> str:
+    """A word scrambled one-to-one, each word of a state in its own way."""
+    x = asm.pure(f"add i64 {word}, {constant(INCREMENT * (which + 1))}")
+    for shift, factor in ((30, FIRST_FACTOR), (27, SECOND_FACTOR)):
+        x = asm.pure(f"mul i64 {asm.differs(x, asm.shifted(x, -shift))}, {constant(factor)}")
+    return asm.differs(x, asm.shifted(x, -31))
+
+
+def fingerprint(asm: Assembler, words: Sequence[str]) -> str:
+    """A 64-bit fingerprint, never 0.  Of a single word it is one-to-one as long as the top bit is clear.
+
+    The words are scrambled by themselves and added, so that what a step leaves alone is scrambled once for all its
+    siblings.
+    """
+    parts = [_mixed(asm, word, i) for i, word in enumerate(words)]
+    total = parts[0]
+    for x in parts[1:]:
+        total = asm.pure(f"add i64 {total}, {x}")
+    if len(parts) > 1:
+        total = asm.pure(f"mul i64 {asm.differs(total, asm.shifted(total, -32))}, {constant(FIRST_FACTOR)}")
+        total = asm.differs(total, asm.shifted(total, -29))
+    zero = asm.compare("eq", total, "0")
+    return asm.pure(f"select i1 {zero}, i64 1, i64 {total}")
+
+
+# Functions ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Printer:
+    """Prints the code for one layout."""
+
+    layout: Layout
+    fingerprints: bool = True
+    """Whether `expand` is to give each record its fingerprint, or leave its place empty."""
+
+    @property
+    def record_words(self) -> int:
+        return self.layout.words + 1
+
+    def _load(self, asm: Assembler, states: str, index: str) -> Words:
+        start = asm.element(states, asm.pure(f"mul i64 {index}, {self.layout.words}"))
+        return Words(asm, [asm.load(asm.element(start, str(j))) for j in range(self.layout.words)])
+
+    def check(self, properties: Sequence[tuple[str, Node]]) -> str:
+        """The function that checks states."""
+        asm = Assembler()
+        with asm.each("%low", "%high", "k") as k:
+            words = self._load(asm, "%states", k)
+            for name, holds in properties:
+                asm.note(name)
+                if holds is True:
+                    continue
+                broken = asm.pure(f"xor i1 {words.test(holds)}, true")
+                with asm.when(broken):
+                    asm.effect(f"ret i64 {k}")
+                    asm.lines.append(f"unreached{len(asm.lines)}:")
+        asm.effect("ret i64 -1")
+        return asm.function("i64 @check(ptr readonly %states, i64 %low, i64 %high)")
+
+    def hash(self) -> str:
+        """The function that takes the fingerprints of states."""
+        asm = Assembler()
+        with asm.each("0", "%count", "k") as k:
+            words = self._load(asm, "%states", k)
+            asm.store(fingerprint(asm, words.names), asm.element("%out", k))
+        asm.effect("ret i64 0")
+        return asm.function("i64 @hash(ptr noalias readonly %states, i64 %count, ptr noalias %out)")
+
+    def expand(self, moves: Moves) -> str:
+        """The function that makes successors."""
+        asm = Assembler()
+        asm.effect("%made = alloca i64")
+        asm.effect("%twins = alloca i64")
+        asm.store("0", "%made")
+        with asm.each("%low", "%high", "k") as k:
+            words = self._load(asm, "%states", k)
+            if self.fingerprints and self.layout.words > 1:
+                for i, word in enumerate(words.names):
+                    _mixed(asm, word, i)
+            asm.store("0", "%twins")
+            for name, tree in zip(moves.actions, moves.trees, strict=True):
+                asm.note(name)
+                for node in tree:
+                    self._node(words, node)
+            end = asm.pure(f"or i64 {asm.load('%made')}, {asm.load('%twins')}")
+            asm.store(end, asm.element("%ends", asm.pure(f"sub i64 {k}, %low")))
+        asm.effect(f"ret i64 {asm.load('%made')}")
+        return asm.function(
+            "i64 @expand(ptr noalias readonly %states, i64 %low, i64 %high, "
+            "ptr noalias %out, ptr noalias %via, ptr noalias %ends)"
+        )
+
+    def _node(self, words: Words, node: Guard | Leaf) -> None:
+        if isinstance(node, Leaf):
+            self._leaf(words, node)
+            return
+        for r in node.requires:
+            words.asm.note(f"{r.place}  {r.place.text}")
+        with words.asm.when(words.test(node.holds)):
+            for x in node.below:
+                self._node(words, x)
+
+    def _leaf(self, words: Words, leaf: Leaf) -> None:
+        """Makes a successor, unless it is the state itself."""
+        asm = words.asm
+        following = self._successor(words, leaf.becomes)
+        if leaf.always_new:
+            self._emit(asm, following, leaf.action)
+            return
+        fresh = self._changed(words, following, leaf.private)
+        if fresh is not None:
+            with asm.when(fresh):
+                self._emit(asm, following, leaf.action)
+        if not leaf.only_private:
+            everything = self._changed(words, following, tuple(leaf.becomes))
+            assert everything is not None, "a leaf changes something"
+            if fresh is not None:
+                everything = asm.truth("and", [everything, asm.pure(f"xor i1 {fresh}, true")])
+            with asm.when(everything):
+                self._emit(asm, following, leaf.action)
+                asm.store(constant(TWINS), "%twins")
+
+    def _successor(self, words: Words, becomes: Mapping[int, Node]) -> list[str]:
+        changes: dict[int, Change] = {}
+        for bit, value in becomes.items():
+            changes.setdefault(bit // WORD_BITS, Change()).add(bit, value)
+        return [changes[i].word(w, words) if i in changes else w for i, w in enumerate(words.names)]
+
+    def _changed(self, words: Words, following: Sequence[str], bits: Sequence[int]) -> str | None:
+        """Whether one of these bits differs in the successor; None for no bits."""
+        masks: dict[int, int] = {}
+        for bit in bits:
+            word, at = divmod(bit, WORD_BITS)
+            masks[word] = masks.get(word, 0) | 1 << at
+        if not masks:
+            return None
+        asm, difference = words.asm, "0"
+        for word, mask in sorted(masks.items()):
+            here = asm.differs(words.names[word], following[word])
+            difference = asm.either(difference, asm.both(here, constant(mask)))
+        return asm.compare("ne", difference, "0")
+
+    def _emit(self, asm: Assembler, following: Sequence[str], action: int) -> None:
+        made = asm.load("%made")
+        record = asm.element("%out", asm.pure(f"mul i64 {made}, {self.record_words}"))
+        if self.fingerprints:
+            asm.store(fingerprint(asm, following), record)
+        for i, word in enumerate(following):
+            asm.store(word, asm.element(record, str(i + 1)))
+        asm.store(str(action), asm.element("%via", made, "i8"), "i8")
+        asm.store(asm.pure(f"add i64 {made}, 1"), "%made")

@@ -1,0 +1,105 @@
+"""A specification in one instance as machine code: its layout, and functions that expand, check and fingerprint states.
+
+This file puts the parts together; it knows neither how states are stored nor in which order they are visited.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ..instance import Instance
+from ..reading import read_predicate
+from ..specification import Function, Specification
+from .circuit import Circuit, Node
+from .code import Printer
+from .ground import Grounder, Scope
+from .layout import Layout, Words, lay_out
+from .machine import Machine
+from .moves import Moves, ground_moves
+
+Array = npt.NDArray[np.uint64]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass
+class Program:
+    """What `code` printed, ready to be called on arrays of states (`layout.words` words each)."""
+
+    layout: Layout
+    moves: Moves
+    properties: tuple[Function, ...]
+    assembly: str = field(repr=False)
+    machine: Machine = field(repr=False)
+    seconds: float
+    """What it took to make, compilation included."""
+
+    def __post_init__(self) -> None:
+        self._expand = self.machine.function("expand", "piippp")
+        self._check = self.machine.function("check", "pii")
+        self._hash = self.machine.function("hash", "pip")
+
+    @property
+    def successors_max(self) -> int:
+        """The most successors that a state can have."""
+        return len(self.moves.leaves)
+
+    @property
+    def record_words(self) -> int:
+        """A fingerprint and a state."""
+        return self.layout.words + 1
+
+    def expand(self, states: Array, low: int, high: int, out: Array, via: Bytes, ends: Array) -> int:
+        """Writes the successors of states `low` .. `high` - 1 as records to `out`; returns how many.
+
+        Nothing is checked: `out` has room for `successors_max` records a state, `via` for as many bytes, `ends` for an
+        entry a state.
+        """
+        return self._expand(
+            states.ctypes.data, low, high, out.ctypes.data, via.ctypes.data, ends.ctypes.data
+        )
+
+    def check(self, states: Array, low: int, high: int) -> int:
+        """The first of these states that breaks a property, or -1."""
+        return self._check(states.ctypes.data, low, high)
+
+    def fingerprint(self, words: Words) -> int:
+        """The fingerprint of one state."""
+        state, out = np.array(words, np.uint64), np.zeros(1, np.uint64)
+        self._hash(state.ctypes.data, 1, out.ctypes.data)
+        return int(out[0])
+
+
+def compile_program(
+    spec: Specification, instance: Instance, properties: Sequence[Function], *, fingerprints: bool = True
+) -> Program:
+    """Grounds, prints and compiles a specification for one instance.
+
+    `properties` are checked in this order.  Without `fingerprints`, `expand` leaves their places in the records empty.
+    """
+    started = time.perf_counter()
+    layout, circuit = lay_out(spec, instance), Circuit()
+    moves = ground_moves(spec, instance, layout, circuit)
+    claims = ground_properties(spec, instance, properties, layout, circuit)
+    printer = Printer(layout, fingerprints)
+    assembly = printer.expand(moves) + printer.check(claims) + printer.hash()
+    machine = Machine(assembly)
+    return Program(layout, moves, tuple(properties), assembly, machine, time.perf_counter() - started)
+
+
+def ground_properties(
+    spec: Specification, instance: Instance, properties: Sequence[Function], layout: Layout, circuit: Circuit
+) -> list[tuple[str, Node]]:
+    """Each property as a node, by name."""
+    grounder = Grounder(circuit, instance.members, layout.bits)
+    out: list[tuple[str, Node]] = []
+    for p in properties:
+        claim = spec.claims.get(p.__name__) or read_predicate(p, spec.now)
+        scope = Scope.of(())
+        grounded: Callable[[list[object]], Node] = grounder.formula(claim, scope)
+        out.append((p.__name__, grounded([None] * scope.size)))
+    return out
