@@ -9,11 +9,11 @@ This file knows nothing of how a specification is read into terms, explored or p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Generic, Self, TypeVar, TypeVarTuple, get_type_hints
+from typing import Any, Generic, Self, TypeGuard, TypeVar, TypeVarTuple, get_origin, get_type_hints
 
 Columns = TypeVarTuple("Columns")
 S = TypeVar("S", bound="Sort")
@@ -26,6 +26,10 @@ class Refused(Exception):
 
 class NotInhabited(Exception):
     """A sort was asked for its members outside every instance."""
+
+
+class BadDeclaration(TypeError):
+    """A Sort or a State is declared as no engine could understand it; the message is one line."""
 
 
 # Sorts -------------------------------------------------------------------------------------
@@ -53,6 +57,8 @@ class SortType(type):
     def __new__(
         mcs, name: str, bases: tuple[type, ...], body: dict[str, Any], ordered: bool = False
     ) -> SortType:
+        if body["__module__"] != __name__:
+            _check_sort(name, bases, body.get("__orig_bases__", ()), ordered)
         body["ordered"] = ordered
         return super().__new__(mcs, name, bases, body)
 
@@ -88,10 +94,35 @@ class Many(Sort, Generic[S]):
 @cache
 def item_of(many: type[Sort]) -> type[Sort]:
     """The sort of which a `Many` holds sets."""
-    for base in many.__dict__["__orig_bases__"]:
-        (item,) = base.__args__
-        return item  # type: ignore[no-any-return]
-    raise TypeError(f"{many.__name__} does not say of what it holds sets")
+    ((item,),) = (base.__args__ for base in many.__dict__["__orig_bases__"])
+    return item  # type: ignore[no-any-return]
+
+
+def is_sort(kind: object) -> TypeGuard[type[Sort]]:
+    """Whether a thing is a sort that somebody declared: not `Sort` or `Many` itself."""
+    return isinstance(kind, type) and issubclass(kind, Sort) and kind not in (Sort, Many)
+
+
+def is_state(kind: object) -> TypeGuard[type[State]]:
+    """Whether a thing is a class of states that somebody declared: not `State` itself."""
+    return isinstance(kind, type) and issubclass(kind, State) and kind is not State
+
+
+def _check_sort(name: str, bases: tuple[type, ...], written: Sequence[Any], ordered: bool) -> None:
+    """Raises `BadDeclaration` unless a sort is declared as a Sort or as the Many of a plain one."""
+    if bases == (Sort,):
+        return
+    if bases != (Many,):
+        raise BadDeclaration(
+            f"{name}: a sort is part of no other; write `class {name}(Sort):` or `class {name}(Many[...]):`"
+        )
+    item = written[0].__args__[0] if written else None
+    if not is_sort(item) or issubclass(item, Many):
+        raise BadDeclaration(
+            f"{name}: say of which plain Sort it holds sets, as `class {name}(Many[Acceptor]):`"
+        )
+    if ordered:
+        raise BadDeclaration(f"{name}: sets have no order; write `class {name}(Many[{item.__name__}]):`")
 
 
 # States ------------------------------------------------------------------------------------
@@ -105,10 +136,44 @@ _relations: dict[type, Mapping[str, tuple[type[Sort], ...]]] = {}
 
 
 def relations_of(state: type[State]) -> Mapping[str, tuple[type[Sort], ...]]:
-    """The relations that a state consists of, each with the sorts of its columns, in the order written."""
+    """The relations that a state consists of, each with the sorts of its columns, in the order written.
+
+    Raises `BadDeclaration` if the class says anything else, or says a relation as it cannot be.
+    """
     if state not in _relations:
-        _relations[state] = {name: hint.__args__ for name, hint in get_type_hints(state).items()}
+        _relations[state] = _check_state(state)
     return _relations[state]
+
+
+def _check_state(state: type[State]) -> Mapping[str, tuple[type[Sort], ...]]:
+    """What a state's class declares.  A property or a method would run, and yet be read by nobody."""
+    for base in state.__mro__[: state.__mro__.index(State)]:
+        own = (n for n, x in vars(base).items() if callable(x) or not n.startswith("__"))
+        if stray := next((n for n in own if not n.startswith("__annotate")), None) or (
+            "" if issubclass(base, State) else base.__name__
+        ):
+            raise BadDeclaration(
+                f"{state.__name__}: a state declares relations and nothing else; write {stray} as a function "
+                "beside the class"
+            )
+    try:
+        hints = get_type_hints(state)
+    except NameError as why:
+        raise BadDeclaration(f"{state.__name__}: {why}; import it, or declare it above the state") from None
+    if not hints:
+        raise BadDeclaration(f"{state.__name__}: a state has at least one relation, as `left: Set[Acceptor]`")
+    return {name: _columns(state, name, hint) for name, hint in hints.items()}
+
+
+def _columns(state: type[State], name: str, hint: Any) -> tuple[type[Sort], ...]:
+    if hasattr(State, name):
+        raise BadDeclaration(f"{state.__name__}.{name}: every state has this name already; call it otherwise")
+    sorts = hint.__args__ if get_origin(hint) is Set else ()
+    if not sorts or not all(is_sort(s) and not issubclass(s, Many) for s in sorts):
+        raise BadDeclaration(
+            f"{state.__name__}.{name}: a relation is a Set of rows of plain Sorts, as `{name}: Set[Acceptor, Ballot]`"
+        )
+    return tuple(sorts)
 
 
 class State:
