@@ -14,7 +14,7 @@ from typing import TypeAlias, get_type_hints
 
 from . import language
 from .expressions import Expressions, Meaning, Names
-from .language import Sort, has_role, is_declared
+from .language import Sort, has_role, is_sort, is_state
 from .rewrites import REWRITES
 from .source import Source
 from .term import FORMULAS, Formula, Require, StateTerm, Step, Var
@@ -38,31 +38,32 @@ class Reader(Expressions):
     # Whole functions ---------------------------------------------------------------------
 
     def read(self, args: Sequence[Meaning]) -> Meaning:
-        env: dict[str, Meaning] = dict(zip(self.parameters(), args, strict=True))
+        """What the function returns, given terms for its parameters.  Raises `Unreadable`."""
+        wanted = self.parameters()
+        if list(map(kind_of, args)) != list(wanted.values()):
+            kinds = ", ".join(getattr(kind_of(x), "__name__", "?") for x in args) or "none"
+            self.refuse(self.source.definition, f"its parameters must be ({kinds}), in this order")
+        env: dict[str, Meaning] = dict(zip(wanted, args, strict=True))
         statements = self.source.definition.body
         for i, statement in enumerate(statements):
             match statement:
                 case ast.Expr(ast.Constant(str())) if i == 0:
                     pass
-                case ast.Expr(ast.Call(function, [condition], [])) if self.names(
-                    function, env, language.require
-                ):
-                    self.require(statement, condition, env)
+                case ast.Expr(ast.Call(function) as call) if self.names(function, env, language.require):
+                    self.require(statement, call, env)
                 case ast.Assign([ast.Name(name)], value):
-                    if name in env:
-                        self.refuse(statement, f"{name} already has a meaning here; name it anew")
+                    self.fresh(statement, name, env)
                     env[name] = self.value(value, env)
-                case ast.Return(value) if value is not None:
+                case ast.Return(ast.expr() as value):
                     if statement is not statements[-1]:
                         self.refuse(statements[i + 1], "nothing can follow `return`")
                     return self.value(value, env)
                 case ast.Return():
                     self.refuse(statement, "say what is returned")
-                case ast.Expr(ast.expr() as value) if not isinstance(value, ast.Constant):
+                case ast.Expr(ast.expr() as value) if type(value) not in REWRITES:
                     self.refuse(value, "this has no effect; write require(...) or return ...")
                 case _:
-                    hint = "a function is a docstring, name = ..., require(...) and return ..."
-                    self.refuse(statement, REWRITES.get(type(statement), hint))
+                    self.refuse(statement, statement_rewrite(statement))
         self.refuse(self.source.definition, "nothing is returned")
 
     def parameters(self) -> Mapping[str, type]:
@@ -73,26 +74,30 @@ class Reader(Expressions):
             self.refuse(definition, "parameters are plain: no defaults, no *, no /")
         if f.__closure__:
             self.refuse(definition, "it uses names of a function around it; write it at the top of the file")
-        hints = get_type_hints(f)
+        try:
+            hints = get_type_hints(f)
+        except (AttributeError, NameError, SyntaxError, TypeError) as why:
+            self.refuse(definition, f"an annotation says nothing: {why}")
         out: dict[str, type] = {}
         for parameter in a.args:
+            self.fresh(parameter, parameter.arg, out)
             hint = hints.get(parameter.arg)
-            if not (isinstance(hint, type) and issubclass(hint, Sort | State)):
+            if not (is_sort(hint) or is_state(hint)):
                 self.refuse(
                     parameter, f"say of what Sort or State {parameter.arg} is, as {parameter.arg}: Ballot"
                 )
             out[parameter.arg] = hint
         return out
 
-    def require(self, statement: ast.stmt, condition: ast.expr, env: Names) -> None:
+    def require(self, statement: ast.stmt, call: ast.Call, env: Names) -> None:
         if self.requires is None or not has_role(self.source.function, "action"):
             self.refuse(
                 statement, "require(...) belongs in an @action; in a predicate write implies(...) or `and`"
             )
-        place = self.source.file.place(statement)
-        text = ast.get_source_segment("".join(self.source.file.lines), condition) or ""
-        formula = self.formula(condition, env)
-        self.requires.append(Require(formula, replace(place, text=" ".join(text.split()))))
+        if len(call.args) != 1 or call.keywords:
+            self.refuse(statement, "require(...) takes one claim; write a require for each")
+        place = replace(self.source.file.place(statement), text=self.source.file.said(call.args[0]))
+        self.requires.append(Require(self.formula(call.args[0], env), place))
 
     def unfold(self, e: ast.Call, function: Callable[..., Anything], env: Names) -> Meaning:
         """The meaning of a call: that of the function's own text."""
@@ -116,6 +121,12 @@ class Reader(Expressions):
             if kind_of(arg) is not kind:
                 self.refuse(x, f"{function.__name__} wants {name} of {kind.__name__} here")
         return inner.read(args)
+
+
+def statement_rewrite(statement: ast.stmt) -> str:
+    """What to write instead of a statement that a specification does not use."""
+    inner = statement.value if isinstance(statement, ast.Expr) else statement
+    return REWRITES.get(type(inner), "a function is a docstring, name = ..., require(...) and return ...")
 
 
 def kind_of(thing: Meaning) -> type | None:
@@ -154,9 +165,12 @@ def read_state(f: Callable[..., Anything], now: StateTerm | None = None) -> Stat
     """What an @init (of nothing) or an @image (of a lower state) returns.  Raises `Unreadable`."""
     r = reader(f)
     out = r.read([] if now is None else [now])
-    if isinstance(out, StateTerm):
-        return out
-    r.refuse(r.source.definition, "this must return a state")
+    if not isinstance(out, StateTerm):
+        r.refuse(r.source.definition, "this must return a state")
+    promised = get_type_hints(f).get("return", out.of)
+    if out.of is not promised:
+        r.refuse(r.source.definition, f"this returns a {out.of.__name__}, and says {promised.__name__}")
+    return out
 
 
 def read_step(
@@ -172,4 +186,8 @@ def read_step(
     then = r.read([now, *params])
     if not isinstance(then, StateTerm):
         r.refuse(r.source.definition, "an action returns the state that follows: now.but(...)")
+    if has_role(f, "action") and then.of is not now.of:
+        r.refuse(
+            r.source.definition, f"an action of {now.of.__name__} leads to one, not to a {then.of.__name__}"
+        )
     return Step(params, tuple(requires), then)

@@ -54,6 +54,10 @@ class File:
     def place(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> Place:
         return Place(self.name, node.lineno, self.lines[node.lineno - 1].strip())
 
+    def said(self, node: ast.expr) -> str:
+        """The text of an expression, on one line."""
+        return " ".join((ast.get_source_segment("".join(self.lines), node) or "").split())
+
 
 def _codes_in(code: CodeType) -> Iterator[CodeType]:
     for inner in code.co_consts:
@@ -86,22 +90,37 @@ class Source:
         key = (code.co_name, code.co_firstlineno)
         linecache.checkcache(code.co_filename)
         file = _file(code.co_filename, tuple(linecache.getlines(code.co_filename)))
-        if file.codes.get(key) != code or key not in file.definitions:
-            raise Unreadable(
-                Place(code.co_filename, code.co_firstlineno, f"def {f.__name__}"),
-                f.__name__,
-                "^" * len(f"def {f.__name__}"),
+        try:
+            found, definition = file.codes.get(key), file.definitions.get(key)
+        except SyntaxError as why:
+            raise _unreadable(f, f"its file is no longer Python (line {why.lineno}: {why.msg})") from None
+        if found != code:
+            raise _unreadable(
+                f,
                 f"{f.__name__} as loaded is not the text on disk: it was edited, wrapped or made after the import; "
                 "start again, and let a specification hold plain `def`s only",
             )
-        return cls(f, file, file.definitions[key])
+        if definition is None:
+            raise _unreadable(f, "a predicate is a plain `def`, no lambda and no `async def`")
+        return cls(f, file, definition)
 
     def refuse(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg, remedy: str) -> NoReturn:
         """Raises `Unreadable` with the node's line, a mark under it, and what to write instead."""
-        place = self.file.place(node)
         raw = self.file.lines[node.lineno - 1]
-        indent = len(raw) - len(raw.lstrip())
+        column, indent = _column(raw, node.col_offset), len(raw) - len(raw.lstrip())
         one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
-        end = node.end_col_offset if one_line and node.end_col_offset else len(raw.rstrip())
-        mark = " " * (node.col_offset - indent) + "^" * max(1, end - node.col_offset)
-        raise Unreadable(place, self.function.__name__, mark, remedy)
+        end = _column(raw, node.end_col_offset or 0) if one_line else len(raw.rstrip())
+        mark = " " * (column - indent) + "^" * max(1, end - column)
+        raise Unreadable(self.file.place(node), self.function.__name__, mark, remedy)
+
+
+def _column(line: str, offset: int) -> int:
+    """Where in a line an offset is that `ast` gives: it counts bytes of UTF-8, a reader counts characters."""
+    return len(line.encode()[:offset].decode())
+
+
+def _unreadable(f: FunctionType, remedy: str) -> Unreadable:
+    """What is raised where a function is not to be found in its file, or not as it runs."""
+    head = f"def {f.__name__}"
+    place = Place(f.__code__.co_filename, f.__code__.co_firstlineno, head)
+    return Unreadable(place, f.__name__, "^" * len(head), remedy)
