@@ -12,9 +12,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
 from types import ModuleType
 
-from .specification import Specification
+from .specification import Specification, beside, why_not_imported
 
 
 class BadMutant(Exception):
@@ -42,20 +43,22 @@ class Mutant:
 
 def mutants_of(spec: Specification) -> Sequence[Mutant]:
     """The mutants kept beside a specification, in the module `<name>_mutants`; none if there is no such module."""
-    name = f"{spec.module.__name__}_mutants"
+    package, _, name = spec.module.__name__.rpartition(".")
+    file = Path(spec.module.__file__ or "")
+    wanted = f"{package}.{name}_mutants" if package else f"{file.stem}_mutants"
     try:
-        return tuple(importlib.import_module(name).MUTANTS)
+        with beside(file):
+            return tuple(importlib.import_module(wanted).MUTANTS)
     except ModuleNotFoundError as missing:
-        if missing.name != name:
+        if missing.name != wanted:
             raise
         return ()
 
 
 def mutate(spec: Specification, mutant: Mutant) -> Specification:
     """The specification with the mutant's edit made.  Raises `BadMutant` if the text is not there exactly once."""
-    original = spec.module.__spec__
     file = spec.module.__file__
-    if file is None or original is None:
+    if file is None:
         raise BadMutant(f"{spec.name} has no file to edit")
     text = "".join(linecache.getlines(file))
     if (times := text.count(mutant.text)) != 1:
@@ -86,5 +89,10 @@ def _load(name: str, filename: str, text: str, spec: Specification) -> ModuleTyp
     module.__file__ = filename
     module.__package__ = spec.module.__package__
     sys.modules[name] = module
-    exec(compile(text, filename, "exec", dont_inherit=True), vars(module))
+    try:
+        with beside(Path(filename)):
+            exec(compile(text, filename, "exec", dont_inherit=True), vars(module))
+    except Exception as why:
+        del sys.modules[name]
+        raise BadMutant(f"{filename}: {why_not_imported(why)}") from why
     return module

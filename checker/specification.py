@@ -6,9 +6,12 @@ be loaded side by side.  Each part is read into terms once, when it is first ask
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import linecache
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +19,9 @@ from types import ModuleType
 from typing import Any as Anything
 from typing import get_type_hints
 
-from .language import Many, Sort, State, has_role, item_of, relations_of
+from .language import BadDeclaration, Many, Sort, State, has_role, item_of, relations_of
 from .reading import parameters, read_predicate, read_state, read_step
-from .term import All, Any, Formula, StateTerm, Step, formulas_of, start, within
+from .term import All, Any, Formula, StateTerm, Step, filters_of, formulas_of, start, within
 from .typecheck import TypeChecker
 
 Function = Callable[..., Anything]
@@ -32,6 +35,18 @@ def marked(module: ModuleType, role: str) -> tuple[Function, ...]:
     """The functions that a module itself defines in this role, in the order written."""
     own = (f for f in vars(module).values() if has_role(f, role) and f.__module__ == module.__name__)
     return tuple(dict.fromkeys(own))
+
+
+def defined_again(module: ModuleType) -> ast.FunctionDef | None:
+    """The second of two functions of one name in a module's text; of the first, Python knows nothing any more."""
+    text = "".join(linecache.getlines(getattr(module, "__file__", None) or ""))
+    seen: set[str] = set()
+    for statement in ast.parse(text).body:
+        if isinstance(statement, ast.FunctionDef):
+            if statement.name in seen:
+                return statement
+            seen.add(statement.name)
+    return None
 
 
 def brief(f: Function) -> str:
@@ -76,6 +91,14 @@ class Specification:
         actions = marked(module, "action")
         if not actions:
             raise BadSpecification(f"{where}: a specification has at least one @action")
+        try:
+            relations_of(state)
+        except BadDeclaration as why:
+            raise BadSpecification(f"{where}: {why}") from None
+        if lost := defined_again(module):
+            raise BadSpecification(
+                f"{where}:{lost.lineno}: {lost.name} is defined again, and the first is lost; name it anew"
+            )
         assumes = getattr(module, "assumes", ())
         for f in assumes:
             if not has_role(f, "axiom"):
@@ -101,6 +124,13 @@ class Specification:
             if issubclass(sort, Many):
                 found.setdefault(item_of(sort))
             found.setdefault(sort)
+        called: dict[str, type[Sort]] = {}
+        for sort in found:
+            if (other := called.setdefault(sort.__name__.lower(), sort)) is not sort:
+                raise BadSpecification(
+                    f"{self.name}: two sorts are called {sort.__name__.lower()}, "
+                    f"{other.__module__}.{other.__name__} and {sort.__module__}.{sort.__name__}; rename one"
+                )
         return tuple(found)
 
     def _mentioned(self) -> Iterator[type[Sort]]:
@@ -108,7 +138,7 @@ class Specification:
             yield from sorts
         for one in self.steps.values():
             yield from (x.sort for x in one.params)
-        formulas = [f for one in self.steps.values() for f in formulas_of(one)]
+        formulas = [*filters_of(self.first), *(f for one in self.steps.values() for f in formulas_of(one))]
         for t in (*formulas, *self.claims.values(), *self.axioms.values()):
             yield from (x.sort for f in within(t) if isinstance(f, Any | All) for x in f.vars)
 
@@ -154,7 +184,17 @@ class Specification:
     @cached_property
     def axioms(self) -> Mapping[str, Formula]:
         """Each axiom read into a formula, by name.  Raises `Unreadable`."""
-        return {f.__name__: read_predicate(f, None) for f in self.assumes}
+        out = {f.__name__: read_predicate(f, None) for f in self.assumes}
+        for one in out.values():
+            self._types.formula(one)
+        return out
+
+    def read(self) -> None:
+        """Reads everything there is.  Raises `Unreadable` at the first thing that cannot be read.
+
+        Whoever only runs the text calls this first, so that nothing is explored that could not be proved.
+        """
+        _ = self.first, self.steps, self.claims, self.axioms, self.sorts
 
     @cached_property
     def _types(self) -> TypeChecker:
@@ -186,8 +226,31 @@ def load(path: str | Path) -> Specification:
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
     try:
-        found.loader.exec_module(module)
+        with beside(file):
+            found.loader.exec_module(module)
     except Exception as why:
         del sys.modules[name]
-        raise BadSpecification(f"{file}: it cannot be imported: {type(why).__name__}: {why}") from why
+        raise BadSpecification(f"{file}: {why_not_imported(why)}") from why
     return Specification.of(module, file.stem)
+
+
+@contextmanager
+def beside(file: Path) -> Iterator[None]:
+    """Within this context, an import finds the files beside this one, as it does when Python runs it."""
+    folder = str(file.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def why_not_imported(why: Exception) -> str:
+    """In one line, why a file cannot be imported, and what to do where that can be told."""
+    if isinstance(why, BadDeclaration):
+        return str(why)
+    if isinstance(why, SyntaxError):
+        return f"it is not Python: line {why.lineno}: {why.msg}"
+    if isinstance(why, ImportError) and "relative import" in str(why):
+        return "a file by itself has no `from .`; write `from quorate.checker.language import ...`"
+    return f"it cannot be imported: {type(why).__name__}: {why}".splitlines()[0]

@@ -362,7 +362,12 @@ def formulas_of(step: Step) -> Iterator[Formula]:
     """Every formula that a step is made of: what it requires, and what its comprehensions ask."""
     for r in step.requires:
         yield r.formula
-    yield from (f for relation in step.then.relations.values() for f in _filters(relation))
+    yield from filters_of(step.then)
+
+
+def filters_of(state: StateTerm) -> Iterator[Formula]:
+    """What the comprehensions of a state ask."""
+    return (f for relation in state.relations.values() for f in _filters(relation))
 
 
 def _filters(relation: Relation) -> Iterator[Formula]:
