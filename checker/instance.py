@@ -71,7 +71,8 @@ class Instance:
             broken = instance.broken_axiom(spec)
             if not broken:
                 return instance
-        raise BadInstance(f"this instance breaks what the specification assumes: {broken}")
+        asked = ", ".join(f"{name}={size}" for name, size in sizes.items()) or "the sizes given"
+        raise BadInstance(f"{asked}: what {spec.name} assumes does not hold: {broken}; use other sizes")
 
     def broken_axiom(self, spec: Specification) -> str:
         """What an axiom says that does not hold here; empty if all hold."""
@@ -114,8 +115,13 @@ def _sets(items: Sequence[Any], k: int, sort: type[Sort]) -> tuple[frozenset[Any
 def show(value: object) -> str:
     """A member as a person reads it: `a1`, `2`, `{a1 a2}`."""
     if isinstance(value, frozenset):
-        return "{" + " ".join(sorted(map(str, value))) + "}"
+        return "{" + " ".join(sorted(map(show, value), key=by_number)) + "}"
     return str(value)
+
+
+def by_number(shown: str) -> tuple[int, str]:
+    """Orders what is shown of members so that a2 comes before a10."""
+    return len(shown), shown
 
 
 def in_order(rows: frozenset[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

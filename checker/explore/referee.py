@@ -55,12 +55,13 @@ class Search:
         first = self.spec.init()
         self.came[first] = None
         level = [first]
-        broken = self.broken(first)
-        while level and broken is None:
-            self.depth += 1
-            if self.limits.depth_max is not None and self.depth > self.limits.depth_max:
-                self.depth -= 1
+        if (broken := self.broken(first)) is not None:
+            self.depth = 1
+            return broken, ""
+        while level:
+            if self.depth == self.limits.depth_max:
                 return None, f"the depth limit of {self.limits.depth_max} levels was reached"
+            self.depth += 1
             following: list[State] = []
             for i, now in enumerate(level):
                 self.queue = len(level) - i + len(following)
@@ -75,7 +76,7 @@ class Search:
                 if self.limits.states_max is not None and len(self.came) > self.limits.states_max:
                     return None, f"the limit of {self.limits.states_max} states was reached"
             level = following
-        return broken, ""
+        return None, ""
 
     def expand(self, now: State, following: list[State]) -> Violation | None:
         """Takes every step from a state; new states go to `following`."""
@@ -158,8 +159,9 @@ def explore(
 
     Checks every property (or those given) in every state and every step check on every step; stops at the first that
     fails.  The verdict is `unknown` if a limit cut the search short, never `holds`.  Interrupted by Ctrl-C, it returns
-    what it has.
+    what it has.  Raises `Unreadable` for a text that cannot be read: what cannot be proved is not explored either.
     """
+    spec.read()
     goals = spec.properties if properties is None else tuple(properties)
     search = Search(spec, instance, limits or Limits(), step_checks, goals, stop_at_deadlock, watch)
     with instance.inhabited():
