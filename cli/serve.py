@@ -1,0 +1,37 @@
+"""`quorate serve`: run one node of a cluster."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from ..impl.core.errors import BrokenAgreement
+from .main import Exit
+
+
+@click.command(epilog="\b\nExample:\n  quorate serve --config a.toml")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The node's settings, a TOML file; docs/SERVING.md lists the keys.",
+)
+def serve(config: Path) -> int:
+    """Run one node of a cluster until it is told to stop (SIGTERM, SIGINT).
+
+    Every promise and every acceptance is on disk before it is answered.  With `trace` set in FILE the node records
+    what it does, for `quorate conform`.
+    """
+    from ..impl.net.main import run
+    from ..impl.settings import load_settings
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        run(load_settings(config))
+    except BrokenAgreement as broken:
+        click.echo(f"quorate: {broken}", err=True)
+        return Exit.VIOLATED
+    return Exit.HOLDS
