@@ -122,7 +122,8 @@ class _Merge:
             elif self._producers:
                 node = self._next_producer()
             elif self._heads:
-                node = self._break_a_circle()
+                self._break_a_circle()
+                continue
             else:
                 return
             step = self._heads[node]
@@ -150,7 +151,7 @@ class _Merge:
         received = step.line.recv
         if received is None:
             (self._producers if step.line.send else self._consumers).append(node)
-        elif self._fate(received.id) is Fate.PENDING:
+        elif step.mark is None and self._fate(received.id) is Fate.PENDING:
             self._waiting[received.id.sender].setdefault(received.id, []).append(node)
         else:
             self._consumers.append(node)
@@ -184,7 +185,7 @@ class _Merge:
                 return node
         return self._producers.popleft()
 
-    def _break_a_circle(self) -> str:
+    def _break_a_circle(self) -> None:
         """Everybody waits: let the first node, by name, of a circle of waiting nodes go on, marked."""
         node, seen = min(self._heads), list[str]()
         while node not in seen:
@@ -193,14 +194,11 @@ class _Merge:
         circle = seen[seen.index(node) :]
         node = min(circle)
         awaited = self._awaited(node)
-        waiting = self._waiting[awaited.sender]
-        waiting[awaited].remove(node)
-        if not waiting[awaited]:
-            del waiting[awaited]
         others = ", ".join(str(self._heads[other].place) for other in circle if other != node)
         text = f"{awaited} is received before {awaited.sender!r} can have sent it"
         self._heads[node].mark = Mark(Doubt.EARLY, text + (f" (it waits for {others})" if others else ""))
-        return node
+        for waiter in self._waiting[awaited.sender].pop(awaited):
+            self._place(waiter, self._heads[waiter])
 
     def _awaited(self, node: str) -> MessageId:
         received = self._heads[node].line.recv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quorate.traces import events, merge, read
+from quorate.traces import Ballot, events, merge, read
 from quorate.traces.build import Script, message
 
 
@@ -30,7 +30,7 @@ def test_a_start_tells_the_cluster_and_what_was_recovered(tmp_path: Path) -> Non
     (found,) = merge(*script.save(tmp_path))
     assert found.line == events.Start(
         v=1, node="a", boot=1, seq=1, nodes=("a",), phase1=2, phase2=1,
-        promised=(3, "b"), accepted=((1, (2, "b"), "x"),), low=0, ballot_used=(1, "a"),
+        promised=Ballot(3, "b"), accepted=((1, Ballot(2, "b"), "x"),), low=0, ballot_used=Ballot(1, "a"),
     )  # fmt: skip
 
 

@@ -387,6 +387,18 @@ def test_what_was_sent_is_soon_received(tmp_path: Path) -> None:
     assert marks(merge(tmp_path, window=1)) == []
 
 
+def test_lines_that_send_nothing_hold_nobody_up(tmp_path: Path) -> None:
+    """b does much on its own between what it receives; a, who could go on, waits until it has."""
+    script, (a, b) = start("a", "b")
+    for number in range(20):
+        (letter,) = a.write("apply", entries=[], send=[said(number)])
+        b.write("apply", entries=[], recv=letter)
+        for _ in range(3):
+            b.write("apply", entries=[])
+    stop(a, b)
+    assert marks(merge(*script.save(tmp_path), window=1)) == []
+
+
 def test_nobody_runs_ahead_of_those_who_wait_for_another(tmp_path: Path) -> None:
     """a could send all that it has at once; but b, to whom it goes, waits for c, so c comes first."""
     script, (a, b, c) = start("a", "b", "c")

@@ -265,6 +265,14 @@ def test_a_torn_last_line_is_a_gap_of_its_boot(put: Put, tail: str) -> None:
     assert places(merge(file)) == [("a", 1, "apply"), ("a", 2, "apply")]
 
 
+def test_gaps_come_in_the_order_of_nodes_and_boots_whatever_the_files(put: Put) -> None:
+    files = [
+        put(f"{node}{boot}", [step(node, boot, 1), TORN[:9]]) for node, boot in (("b", 1), ("a", 2), ("a", 1))
+    ]
+    for order in (files, files[::-1]):
+        assert [(gap.node, gap.boot) for gap in merge(*order).gaps] == [("a", 1), ("a", 2), ("b", 1)]
+
+
 def test_a_torn_line_may_stand_where_the_next_boot_follows(put: Put) -> None:
     file = put("a", [step("a", 1, 1), step("a", 1, 2), TORN[:9], step("a", 2, 1), step("b", 1, 1)])
     assert [(gap.node, gap.boot, gap.place.number) for gap in gaps(file)] == [("a", 1, 3)]

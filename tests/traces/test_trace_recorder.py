@@ -195,6 +195,16 @@ def test_a_closed_recorder_writes_no_more(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_closing_says_once_that_the_last_lines_are_lost(tmp_path: Path) -> None:
+    rival = Recorder(tmp_path, "a", 1)
+    with Recorder(tmp_path, "a", 1) as recorder:
+        recorder.write("stop")
+    rival.write("stop")
+    with pytest.raises(CannotRecord):
+        rival.close()
+    rival.close()
+
+
 CHILD = """
 import sys
 from quorate.traces import Recorder
