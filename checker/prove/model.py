@@ -16,12 +16,13 @@ import z3
 from ..evaluate import Rows
 from ..instance import Instance, initials
 from ..language import Many, Sort, item_of
-from ..term import All, And, Any, Eq, Field, Formula, Implies, Member, Relation, Var
+from ..term import All, And, Any, Eq, Field, Formula, Implies, Member, Var
 from .counterexample import Counterexample
 from .obligation import Obligation
 from .smt import Smt
 
-WISH_SECONDS_MAX = 1.0
+WISH_STEPS_MAX = 1_000_000
+"""How long the solver may think about one wish, in its own deterministic unit: some tenths of a second."""
 
 
 # Small ---------------------------------------------------------------------------------------
@@ -29,7 +30,7 @@ WISH_SECONDS_MAX = 1.0
 
 def small_model(solver: z3.Solver, smt: Smt) -> z3.ModelRef:
     """A model of what the solver holds, which it has just found satisfiable, with no sort larger than need be."""
-    solver.set(timeout=int(WISH_SECONDS_MAX * 1000))
+    solver.set(rlimit=WISH_STEPS_MAX)
     model = solver.model()
     for wish in sets_are_sets(smt.sorts):
         model = granted(solver, smt.formula(wish)) or model
@@ -71,7 +72,8 @@ def at_most(size: int, sort: type[Sort], smt: Smt) -> z3.BoolRef:
 
 def universe(smt: Smt, model: z3.ModelRef, sort: type[Sort]) -> Sequence[z3.ExprRef]:
     """The elements of a sort; one, where the model does not care."""
-    return model.get_universe(smt.sort(sort)) or [model.eval(smt.constant(Var("any", sort)), model_completion=True)]
+    known = model.get_universe(smt.sort(sort))
+    return list(known) if known else [model.eval(smt.constant(Var("any", sort)), model_completion=True)]
 
 
 # Read back -----------------------------------------------------------------------------------
@@ -134,11 +136,13 @@ class ModelReader:
         relation = self.smt.relation(name, columns)
         combinations = itertools.product(*(names[s].items() for s in columns))
         return frozenset(
-            tuple(name for _, name in row) for row in combinations if self.true(relation(*(e for e, _ in row)))
+            tuple(name for _, name in row)
+            for row in combinations
+            if self.true(relation(*(e for e, _ in row)))
         )
 
     def eval(self, e: z3.ExprRef) -> z3.ExprRef:
         return self.model.eval(e, model_completion=True)
 
     def true(self, e: z3.ExprRef) -> bool:
-        return z3.is_true(self.eval(e))
+        return bool(z3.is_true(self.eval(e)))

@@ -7,11 +7,13 @@ not known.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..refinement import Tower
+from ..term import FALSE
+from .counterexample_text import counterexample_json
 from .induction import induction
 from .obligation import Obligation, axioms_of, orders_of
 from .simulation import Simulation
@@ -19,24 +21,124 @@ from .solving import Z3, Outcome, Solver
 
 Verdict = Literal["proved", "refuted", "unknown"]
 Watcher = Callable[[Outcome, int, int], None]
-"""Called with each outcome, how many obligations are done, and how many there are."""
+"""Called with each outcome as it is known, how many obligations are done, and how many there are."""
+
+
+class NothingToProve(Exception):
+    """A specification claims nothing, or assumes what cannot be; the message is one line that says so."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The outcome of every obligation, in the order asked."""
+    """The outcome of every obligation, in the order asked: the top floor of the tower first."""
 
-    name: str
+    tower: Tower
+    solver: str
     outcomes: tuple[Outcome, ...]
     seconds: float
-    interrupted: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        """Proved only if nothing failed, nothing is unknown, and all was asked."""
+        """Refuted if anything failed; proved only if every obligation is proved or has nothing to prove."""
         results = {o.result for o in self.outcomes}
         if "failed" in results:
             return "refuted"
-        if self.interrupted or not self.outcomes or not results <= {"proved", "skipped"}:
-            return "unknown"
-        return "proved"
+        return "proved" if results and results <= {"proved", "skipped"} else "unknown"
+
+    def count(self, result: str) -> int:
+        """How many obligations came out so."""
+        return sum(o.result == result for o in self.outcomes)
+
+    def objections(self) -> Iterator[Outcome]:
+        """What stands in the way of a proof: what failed, and what is not known."""
+        return (o for o in self.outcomes if o.result in ("failed", "unknown"))
+
+    def to_json(self) -> dict[str, Any]:
+        """The proof as plain data, with the keys that the documentation of `quorate prove --json` lists."""
+        return {
+            "spec": self.tower.name,
+            "verdict": self.verdict,
+            "seconds": round(self.seconds, 3),
+            "solver": self.solver,
+            "obligations": [outcome_json(o) for o in self.outcomes],
+        }
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as plain data."""
+    o = outcome.obligation
+    return {
+        "level": o.level,
+        "action": o.action,
+        "conjunct": o.conjunct,
+        "claim": o.claim or None,
+        "place": o.place,
+        "result": outcome.result,
+        "seconds": round(outcome.seconds, 4),
+        "reason": outcome.reason or None,
+        "counterexample": outcome.counterexample and counterexample_json(outcome.counterexample),
+    }
+
+
+# What is asked -------------------------------------------------------------------------------
+
+
+def obligations(tower: Tower) -> tuple[Obligation, ...]:
+    """Everything that must be proved of a tower, from the top floor down.
+
+    What the lowest floor assumes is assumed of all.  Where a floor is the one above under other names, its safety is
+    proved there and comes down through the image; elsewhere it is asked of its own invariants.
+
+    Raises `NothingToProve` if the lowest floor has neither invariant nor safety property, and `Unreadable`.
+    """
+    base = tower.floors[0]
+    if not base.properties:
+        raise NothingToProve(f"{base.name} claims nothing; mark a property @invariant, or @safety, or both")
+    axioms = axioms_of(base) + orders_of(s for spec in tower.floors for s in spec.sorts)
+    refinements = {r.lower.name: r for r in tower.refinements}
+    out: list[Obligation] = []
+    for spec in reversed(tower.floors):
+        through = refinements.get(spec.name)
+        out += induction(spec, axioms, safety=through is None or not through.renames())
+        if through is not None:
+            out += Simulation(through, axioms).obligations()
+    return tuple(out)
+
+
+def prove(tower: Tower, solver: Solver | None = None, watch: Watcher | None = None) -> Proof:
+    """Asks a solver (Z3 unless another is given) for every obligation of a tower.
+
+    Interrupted by Ctrl-C, it returns what it has, and the rest is unknown.  Raises `NothingToProve`, also if the axioms
+    contradict one another, for then anything would be proved.
+    """
+    started = time.perf_counter()
+    solver = solver or Z3()
+    asked = obligations(tower)
+    outcomes: list[Outcome] = []
+    try:
+        _consistent(tower, solver)
+        for obligation in asked:
+            outcome = _skip(obligation) if obligation.skipped else solver.discharge(obligation)
+            outcomes.append(outcome)
+            if watch is not None:
+                watch(outcome, len(outcomes), len(asked))
+    except KeyboardInterrupt:
+        outcomes += (Outcome(o, "unknown", 0.0, "interrupted") for o in asked[len(outcomes) :])
+    return Proof(tower, solver.name, tuple(outcomes), time.perf_counter() - started)
+
+
+def _skip(obligation: Obligation) -> Outcome:
+    return Outcome(obligation, "skipped", 0.0, obligation.skipped)
+
+
+def _consistent(tower: Tower, solver: Solver) -> None:
+    """Raises `NothingToProve` if the axioms contradict one another."""
+    axioms = axioms_of(tower.floors[0])
+    if not axioms:
+        return
+    absurd = Obligation(tower.name, "axioms", "absurd", axioms[0].place, FALSE, axioms)
+    if solver.discharge(absurd).result == "proved":
+        raise NothingToProve(
+            f"{axioms[0].place}: what {tower.name} assumes contradicts itself, and would prove anything: "
+            f"{', '.join(h.name for h in axioms)}"
+        )

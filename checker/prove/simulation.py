@@ -37,6 +37,8 @@ from ..term import (
 from .obligation import Hypothesis, Obligation, invariants_of, required
 from .precondition import said_of
 
+EQUAL = "the same above, as it stands"
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -69,10 +71,17 @@ class Simulation:
         for name in upper.relations:
             goal = same(image[name], upper[name])
             place = where(self.refinement.image)
+            equal = goal == TRUE
             yield Obligation(
-                self.refinement.name, "init", name, place, goal, self.axioms, after=first.relations,
-                skipped="equal as they stand" if goal == TRUE else "",
-            )  # fmt: skip
+                self.refinement.name,
+                "init",
+                name if equal else f"{name} is as above",
+                place,
+                goal,
+                self.axioms,
+                after=first.relations,
+                skipped=EQUAL if equal else "",
+            )
 
     def invariants_above(self) -> Iterator[Obligation]:
         """The lower invariants imply the upper ones, so that these may be used before a step and after it."""
@@ -86,7 +95,8 @@ class Simulation:
         """What the lower specification calls safe follows from what is proved above."""
         lower, upper = self.refinement.lower, self.refinement.upper
         proved = {
-            f"{upper.name}.{f.__name__}": said_of(self.image, upper.claims[f.__name__]) for f in upper.properties
+            f"{upper.name}.{f.__name__}": said_of(self.image, upper.claims[f.__name__])
+            for f in upper.properties
         }
         known = tuple(Hypothesis(name, t) for name, t in proved.items())
         for f in lower.safety:
@@ -127,8 +137,8 @@ class Simulation:
         for name in after.relations:
             for what, goal in inclusions(after[name], above.then[name]):
                 yield Obligation(
-                    self.refinement.name, action, f"{name} {what}", place, goal, known, "", step.params, *states,
-                    skipped="equal as they stand" if goal == TRUE else "",
+                    self.refinement.name, action, f"{name}{what}", place, goal, known, "", step.params, *states,
+                    skipped=EQUAL if goal == TRUE else "",
                 )  # fmt: skip
         if not self.refinement.renames():
             above, known, states = self.closed(action, step, after)
@@ -173,13 +183,13 @@ def inclusions(left: Relation, right: Relation) -> Iterator[tuple[str, Formula]]
 
     Two questions, because a solver answers them ten times faster than one.
     """
-    row = tuple(Var(f"x{i}", sort) for i, sort in enumerate(columns(left)))
+    row = tuple(Var(f"{sort.__name__.lower()}{i}", sort) for i, sort in enumerate(columns(left), 1))
     here, there = member(row, left), member(row, right)
     if canonical(here) == canonical(there):
-        yield "is as above", TRUE
+        yield "", TRUE
     else:
-        yield "adds no more", every(row, Implies(here, there))
-        yield "adds no less", every(row, Implies(there, here))
+        yield " adds no more", every(row, Implies(here, there))
+        yield " adds no less", every(row, Implies(there, here))
 
 
 def same(left: Relation, right: Relation) -> Formula:

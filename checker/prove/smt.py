@@ -23,6 +23,7 @@ class Smt:
     context: z3.Context = field(default_factory=z3.Context)
     sorts: dict[type[Sort], z3.SortRef] = field(default_factory=dict)
     constants: dict[Var, z3.ExprRef] = field(default_factory=dict)
+    predicates: dict[str, z3.FuncDeclRef] = field(default_factory=dict)
 
     def sort(self, sort: type[Sort]) -> z3.SortRef:
         if sort not in self.sorts:
@@ -35,7 +36,9 @@ class Smt:
         return self.constants[x]
 
     def predicate(self, name: str, sorts: Sequence[type[Sort]]) -> z3.FuncDeclRef:
-        return z3.Function(name, *map(self.sort, sorts), z3.BoolSort(self.context))
+        if name not in self.predicates:
+            self.predicates[name] = z3.Function(name, *map(self.sort, sorts), z3.BoolSort(self.context))
+        return self.predicates[name]
 
     def relation(self, name: str, sorts: Sequence[type[Sort]]) -> z3.FuncDeclRef:
         """A relation of the state."""
@@ -52,6 +55,11 @@ class Smt:
 
     def formula(self, t: Formula) -> z3.BoolRef:
         """What a formula says; its free variables become constants."""
+        said = self._said(t)
+        assert isinstance(said, z3.BoolRef), "every formula is a Boolean"
+        return said
+
+    def _said(self, t: Formula) -> object:
         match t:
             case Truth(value):
                 return z3.BoolVal(value, self.context)

@@ -38,6 +38,11 @@ class Outcome:
 class Solver(Protocol):
     """Whoever can say whether an obligation holds."""
 
+    @property
+    def name(self) -> str:
+        """What a proof says it was made with."""
+        ...
+
     def discharge(self, obligation: Obligation) -> Outcome:
         """Decides an obligation.  Raises `KeyboardInterrupt` if the user has had enough."""
         ...
@@ -49,6 +54,11 @@ class Z3:
 
     seed: int = 0
     seconds_max: float = 30.0
+
+    @property
+    def name(self) -> str:
+        """As `z3 4.13.0, seed 0`."""
+        return f"z3 {z3.get_version_string()}, seed {self.seed}"
 
     def discharge(self, obligation: Obligation) -> Outcome:
         """Asks for a state in which the hypotheses hold and the goal does not."""
