@@ -30,7 +30,12 @@ def settings(tmp_path: Path) -> Callable[..., Settings]:
     def make(nodes: str = "abc", **flags: object) -> Settings:
         ports = free_ports(len(nodes) + 1)
         peers = {node: f"127.0.0.1:{ports.pop()}" for node in nodes}
-        given = {"cluster": "orchard", "node": "a", "client": f"127.0.0.1:{ports.pop()}", "data": tmp_path / "a"}
+        given = {
+            "cluster": "orchard",
+            "node": "a",
+            "client": f"127.0.0.1:{ports.pop()}",
+            "data": tmp_path / "a",
+        }
         return load_settings(flags={**given, "peers": peers, "timing.heartbeat_ms": 20, **flags})
 
     return make
@@ -47,7 +52,9 @@ def applied() -> Callable[[list[Path]], dict[str, Applied]]:
             if isinstance(line, Apply):
                 known = slots.setdefault(line.node, {})
                 for slot, value in line.entries:
-                    assert known.setdefault(slot, value) == value, f"{line.node} applied two values in slot {slot}"
+                    assert known.setdefault(slot, value) == value, (
+                        f"{line.node} applied two values in slot {slot}"
+                    )
         for node, known in slots.items():
             assert sorted(known) == list(range(1, len(known) + 1)), f"{node} left a gap"
         return {node: sorted(known.items()) for node, known in slots.items()}
