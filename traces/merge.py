@@ -1,12 +1,13 @@
 """Puts the lines of all nodes into one causal order, without clocks.
 
-The order is a linear extension of two facts: a node's lines come in its program order (boot, then seq), and a line
-that received a message comes after the line that sent it. Every such extension is as good as any other; this one
-is a function of the trace alone, whatever the order of the files.
+The order is a linear extension of two facts: a node's lines come in its program order (boot, then seq), and a
+line that received a message comes after the line that sent it. Every such extension is as good as any other;
+this one is a function of the trace alone, whatever the order of the files.
 
-It is linear in the length of the trace: a node whose next line must wait sits with the message it waits for until
-that is sent. Memory is one line a node and a window of what was sent (`sent`). To keep that window short, lines
-that consume come before lines that produce, and a node that another waits for produces before one that none does.
+It is linear in the length of the trace: a node whose next line must wait sits with the message it waits for
+until that is sent. (Nodes that share a file are each read from it separately.) Memory is one line a node and a
+window of what was sent (`sent`). To keep that window short, lines that consume come before lines that produce,
+and a node that another waits for produces before one that none waits for.
 
 Knows no Paxos. It marks what a trace cannot justify, and leaves the verdict to whoever reads the marks.
 """
@@ -63,6 +64,7 @@ class Step(Located, gc=False):
     """A line in its causal place; `mark` says what is doubtful about the message that it received, if anything."""
 
     offset: int
+    """Where the line begins in its file's text, in bytes."""
     mark: Mark | None = None
 
 
