@@ -163,13 +163,19 @@ def load_settings(path: Path | None = None, flags: Mapping[str, object] | None =
             given[key] = path.parent / given[key]
     for name, value in (flags or {}).items():
         if value is not None:
-            *sections, key = name.split(".", 1)
-            inner = given.setdefault(sections[0], {}) if sections else given
-            inner[key] = value
+            _put(given, name, value)
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
         raise SettingsError(_one_line(path, error)) from error
+
+
+def _put(given: dict[str, Any], name: str, value: object) -> None:
+    """Set the key `name`, or `section.name`; a section that is none is left for the check to complain of."""
+    section, dot, key = name.partition(".")
+    inner = given.setdefault(section, {}) if dot else given
+    if isinstance(inner, dict):
+        inner[key if dot else name] = value
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -182,8 +188,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _one_line(path: Path | None, error: ValidationError) -> str:
-    """The first fault, with its key; what is wrong with all of it together has its key in the text already."""
-    fault = error.errors(include_url=False)[0]
+    """The first fault, with its key; what is wrong with all of it together has its key in the text already.
+
+    Of a misspelt key that leaves another one missing, the misspelling is told.
+    """
+    fault = min(error.errors(include_url=False), key=lambda fault: fault["type"] == "missing")
     key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
     cause = fault.get("ctx", {}).get("error")
     what = str(cause) if isinstance(cause, ValueError) else _PLAIN.get(fault["type"], fault["msg"])

@@ -41,6 +41,9 @@ PORTS: Final = range(10_240, 32_768)
 """Below the range from which systems draw the ports of outgoing connections, so that a node's port is still free when
 it is started again."""
 
+_ORDERLY: Final = (0, -signal.SIGTERM)
+"""How a process may end when it is told to stop; the latter if it had not yet begun to serve."""
+
 Found = TypeVar("Found")
 
 
@@ -135,7 +138,7 @@ class LocalCluster:
             except subprocess.TimeoutExpired:
                 self.kill(name)
                 raise ClusterError(f"{name}: did not stop within {PATIENCE_S:g} s and was killed") from None
-            if code != 0:
+            if code not in _ORDERLY:
                 raise ClusterError(f"{name}: ended with exit code {code}: {self.last_words(name)}")
 
     def end(self) -> None:
@@ -205,7 +208,7 @@ class LocalCluster:
     def _check_alive(self) -> None:
         """A process that gave up by itself will not do what is waited for."""
         for node, process in self._processes.items():
-            if process.poll() not in (None, -signal.SIGKILL, 0):
+            if process.poll() not in (None, -signal.SIGKILL, *_ORDERLY):
                 raise ClusterError(
                     f"{node}: ended with exit code {process.returncode}: {self.last_words(node)}"
                 )
