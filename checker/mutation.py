@@ -1,44 +1,21 @@
-"""Mutants: small, named edits of a specification's text, each of which some engine must object to.
-
-A mutant is what keeps the engines honest.  It is reviewed as text, beside the specification it spoils, and loaded
-as a module of its own, so the original is never touched.
-"""
+"""Specifications spoiled on purpose: a mutant's edit made in the text, and the text loaded beside the original."""
 
 from __future__ import annotations
 
 import importlib
 import linecache
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
+from .mutant import Mutant
 from .specification import Specification, beside, why_not_imported
 
 
 class BadMutant(Exception):
     """A mutant does not apply to the text; the message is one line that says why."""
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One edit of a specification's text, and what must come of it.
-
-    `text` occurs exactly once in the specification and is replaced by `by`.  Explored in an instance of the sizes
-    `explorer`, the first property to break is `breaks`, after `steps` steps at the least.  `prover` names an
-    obligation, as (action, conjunct), that can no longer be proved.
-    """
-
-    name: str
-    why: str
-    text: str
-    by: str
-    breaks: str
-    steps: int
-    explorer: Mapping[str, int]
-    prover: tuple[str, str]
 
 
 def mutants_of(spec: Specification) -> Sequence[Mutant]:

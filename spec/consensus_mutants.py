@@ -1,6 +1,6 @@
 """The one way to spoil `consensus.py`."""
 
-from ..checker.mutation import Mutant
+from ..checker.mutant import Mutant
 
 MUTANTS = [
     Mutant(

@@ -5,7 +5,7 @@ which obligation the prover can no longer discharge.  Two are harmless to agreem
 another system than the one that is proved.
 """
 
-from ..checker.mutation import Mutant
+from ..checker.mutant import Mutant
 
 SMALL = {"acceptor": 3, "ballot": 2, "slot": 1, "value": 2}
 THREE_BALLOTS = {"acceptor": 3, "ballot": 3, "slot": 1, "value": 2}

@@ -1,6 +1,6 @@
 """Small edits of `voting.py`, each of which breaks it: what keeps the explorer and the prover honest."""
 
-from ..checker.mutation import Mutant
+from ..checker.mutant import Mutant
 
 SMALL = {"acceptor": 3, "ballot": 2, "slot": 1, "value": 2}
 
