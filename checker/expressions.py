@@ -122,17 +122,18 @@ class Expressions(ABC):
     def name(self, e: ast.expr, name: str, env: Names) -> Meaning:
         if name in env:
             return env[name]
-        scope = self.source.function.__globals__
-        if name in scope:
-            found = scope[name]
-            if isinstance(found, ModuleType) or callable(found):
-                return found  # type: ignore[no-any-return]
-            self.refuse(
-                e, f"{name} is a Python value; a specification knows parameters, Sorts, States and predicates"
-            )
-        if hasattr(builtins, name):
-            return getattr(builtins, name)  # type: ignore[no-any-return]
+        for scope in (self.source.function.__globals__, vars(builtins)):
+            if name in scope:
+                return self.known(e, name, scope[name])
         self.refuse(e, f"{name} is not defined")
+
+    def known(self, e: ast.expr, name: str, found: Anything) -> Meaning:
+        """What a module or Python itself calls by a name."""
+        if isinstance(found, ModuleType) or callable(found):
+            return found  # type: ignore[no-any-return]
+        self.refuse(
+            e, f"{name} is a Python value; a specification knows parameters, Sorts, States and predicates"
+        )
 
     def names(self, e: ast.expr, env: Names, thing: object) -> bool:
         """Whether an expression is a name for this very thing."""
@@ -144,8 +145,10 @@ class Expressions(ABC):
                 known = ", ".join(thing.relations)
                 self.refuse(e, f"{thing.of.__name__} has no relation {name}; it has {known}")
             return thing[name]
-        if isinstance(thing, ModuleType) and hasattr(thing, name):
-            return getattr(thing, name)  # type: ignore[no-any-return]
+        if isinstance(thing, ModuleType):
+            if not hasattr(thing, name):
+                self.refuse(e, f"{thing.__name__} has no {name}")
+            return self.known(e, ast.unparse(e), getattr(thing, name))
         if isinstance(thing, RELATIONS):
             self.refuse(e, JOIN)
         self.refuse(e, "only a state has relations: now.left")

@@ -25,10 +25,17 @@ class Instance:
     """The members of every sort.  `with instance:` lets the specification's text run over them.
 
     Members of a plain sort are called by its initial, `a1 a2 a3`; of an ordered one, `1 2 3`; of a sort of sets,
-    they are frozen sets of the others.
+    they are frozen sets of the others.  Raises `BadInstance` if a sort has no member, or one twice.
     """
 
     members: Mapping[type[Sort], tuple[Any, ...]]
+
+    def __post_init__(self) -> None:
+        for sort, members in self.members.items():
+            if not members:
+                raise BadInstance(f"{sort.__name__} has no members; a sort has at least one")
+            if len(set(members)) < len(members):
+                raise BadInstance(f"{sort.__name__} has a member twice; name each differently")
 
     @classmethod
     def of(cls, spec: Specification, sizes: Mapping[str, int] | None = None) -> Instance:

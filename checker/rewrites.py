@@ -8,6 +8,7 @@ from collections.abc import Mapping
 REWRITES: Mapping[type[ast.AST], str] = {
     ast.If: "an `if` statement asks a yes-or-no question that has no answer for every state at once; "
     "write implies(p, q), or a filter in the comprehension",
+    ast.Match: "write implies(p, q), or a filter in the comprehension",
     ast.For: "write all(... for x in Sort), any(... for x in Sort) or {(...) for x in Sort}",
     ast.While: "a specification has no loops; quantify with all(...) or any(...)",
     ast.IfExp: "write (p and x) or (not p and y)",
@@ -27,6 +28,10 @@ REWRITES: Mapping[type[ast.AST], str] = {
     ast.JoinedStr: "a specification has no strings",
     ast.Starred: "write every column",
     ast.Await: "a specification does not wait",
+    ast.Yield: "a predicate is true or false of a state; return what it says",
+    ast.Import: "write the import at the top of the file",
+    ast.ImportFrom: "write the import at the top of the file",
+    ast.Raise: "a specification raises nothing but through require(...)",
     ast.Try: "a specification raises nothing but through require(...)",
     ast.With: "a specification is docstring, name = ..., require(...) and return ...",
 }
