@@ -228,7 +228,9 @@ class Grounder:
         base = left.base if right.base is None else None
         keys = dict.fromkeys((*left.but, *right.but)) if right.base is None else self._all_of(left)
         without = self.circuit.negation
-        return Rows(base, {x: self.circuit.conj((self.at(left, x), without(self.at(right, x)))) for x in keys})
+        return Rows(
+            base, {x: self.circuit.conj((self.at(left, x), without(self.at(right, x)))) for x in keys}
+        )
 
     def changes(self, name: str, rows: Rows) -> Iterator[tuple[Row, Node]]:
         """The rows of the relation `name` that become other than they are, each with what it becomes."""

@@ -39,7 +39,9 @@ class Machine:
         self._module = llvm.parse_assembly(assembly)
         self._module.verify()
         if self.optimised:
-            passes = llvm.create_pass_builder(self._target, llvm.create_pipeline_tuning_options(speed_level=level))
+            passes = llvm.create_pass_builder(
+                self._target, llvm.create_pipeline_tuning_options(speed_level=level)
+            )
             passes.getModulePassManager().run(self._module, passes)
         self._engine = llvm.create_mcjit_compiler(self._module, self._target)
         self._engine.finalize_object()

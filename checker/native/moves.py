@@ -159,7 +159,10 @@ class _Grounding:
                 if bit is not None:
                     becomes[bit] = value
         leaf = Leaf(
-            self.index, tuple(args[i] for i in self.order), given, {bit: becomes[bit] for bit in sorted(becomes)}
+            self.index,
+            tuple(args[i] for i in self.order),
+            given,
+            {bit: becomes[bit] for bit in sorted(becomes)},
         )
         if leaf.flips:
             yield leaf
@@ -181,9 +184,7 @@ def _settled_at(r: Require, params: Sequence[Var]) -> int:
     return max((i + 1 for i, x in enumerate(params) if x in free), default=0)
 
 
-def _best_order(
-    params: Sequence[Var], requires: Sequence[Require], instance: Instance
-) -> tuple[Var, ...]:
+def _best_order(params: Sequence[Var], requires: Sequence[Require], instance: Instance) -> tuple[Var, ...]:
     """The parameters in the order that needs the fewest tests."""
     if len(params) > ORDERED_AT_MOST:
         return tuple(params)
@@ -198,5 +199,3 @@ def _best_order(
         return total + reached
 
     return min(itertools.permutations(params), key=tests)
-
-

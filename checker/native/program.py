@@ -59,9 +59,7 @@ class Program:
         Nothing is checked: `out` has room for `successors_max` records a state, `via` for as many bytes, `ends` for an
         entry a state.
         """
-        return self._expand(
-            states.ctypes.data, low, high, out.ctypes.data, via.ctypes.data, ends.ctypes.data
-        )
+        return self._expand(states.ctypes.data, low, high, out.ctypes.data, via.ctypes.data, ends.ctypes.data)
 
     def check(self, states: Array, low: int, high: int) -> int:
         """The first of these states that breaks a property, or -1."""

@@ -1,0 +1,240 @@
+"""The inner loops of the search: settling what was expanded, sending states to their owners, keeping the new ones.
+
+They know records (a fingerprint and the words of a state) and nothing of any specification.  numba compiles them once
+a machine and keeps the result on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+U64 = np.uint64
+Array = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(f: F) -> F:
+    """Compiled when first called, without the interpreter's lock; kept on disk where there is a place to keep it."""
+    try:
+        return njit(nogil=True, cache=True)(f)  # type: ignore[no-any-return]
+    except RuntimeError:  # numba found no folder that it may write to
+        return njit(nogil=True)(f)  # type: ignore[no-any-return]
+
+
+@intrinsic  # type: ignore[misc]
+def prefetch(_typing: Any, array: Any, index: Any) -> Any:
+    """Asks for the cache line of array[index], to be written soon."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        where = builder.bitcast(builder.gep(data, [args[1]]), byte)
+        builder.call(function, [where, number(1), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, index), generate
+
+
+AHEAD = 16
+"""How many records ahead the table is asked for."""
+END = U64((1 << 63) - 1)
+"""What of an entry of `ends` is the count; the bit above says that successors may be equal."""
+EDGES, DEADLOCKS, STUCK, DISTINCT = 0, 1, 2, 3
+"""Places in `totals`; `totals[STUCK]` is the first state without a successor, or -1."""
+
+
+@compiled
+def settle(
+    ends: Array,
+    states: int,
+    out: Array,
+    via: Bytes,
+    record: int,
+    weights: Counts,
+    came: Bytes,
+    taken: Counts,
+    found: Counts,
+    totals: Counts,
+) -> None:
+    """Counts what `states` states led to, each of them with its weight.
+
+    Of equal successors of one state one counts as an edge, and one for each action that makes it.
+    """
+    start = 0
+    for k in range(states):
+        end, weight = np.int64(ends[k] & END), weights[k]
+        edges = end - start
+        for i in range(start, end):
+            taken[via[i]] += weight
+        if ends[k] != U64(end):
+            for i in range(start + 1, end):
+                again = same_action = False
+                for j in range(start, i):
+                    same = True
+                    for w in range(record):
+                        same &= out[i * record + w] == out[j * record + w]
+                    again |= same
+                    same_action |= same and via[i] == via[j]
+                edges -= again
+                if same_action:
+                    taken[via[i]] -= weight
+        if edges == 0:
+            totals[DEADLOCKS] += weight
+            if totals[STUCK] < 0:
+                totals[STUCK] = k
+        totals[EDGES] += edges * weight
+        totals[DISTINCT] += weight
+        found[came[k]] += weight
+        start = end
+
+
+@compiled
+def route(
+    out: Array, via: Bytes, count: int, record: int, box: Array, box_via: Bytes, room: int, sizes: Counts
+) -> None:
+    """Sorts records by owner: that of number d has its own from record d * room on, sizes[d] of them."""
+    owners = U64(len(sizes))
+    for i in range(count):
+        owner = np.int64(((out[i * record] & U64(0xFFFF)) * owners) >> U64(16))
+        at = owner * room + sizes[owner]
+        for w in range(record):
+            box[at * record + w] = out[i * record + w]
+        box_via[at] = via[i]
+        sizes[owner] += 1
+
+
+@compiled
+def absorb(
+    box: Array,
+    box_via: Bytes,
+    start: int,
+    count: int,
+    record: int,
+    table: Array,
+    shift: U64,
+    states: Array,
+    came: Bytes,
+    kept: int,
+) -> int:
+    """Appends to `states` those records whose fingerprint is not in the table, and puts it there.
+
+    Returns how many `states` holds then; there is room for `count` more.
+    """
+    mask = len(table) - 1
+    for i in range(start, start + min(AHEAD, count)):
+        prefetch(table, np.int64(box[i * record] >> shift))
+    for i in range(start, start + count):
+        if i + AHEAD < start + count:
+            prefetch(table, np.int64(box[(i + AHEAD) * record] >> shift))
+        mark = box[i * record]
+        at = np.int64(mark >> shift)
+        while table[at] != U64(0) and table[at] != mark:
+            at = (at + 1) & mask
+        if table[at] == U64(0):
+            table[at] = mark
+            for w in range(record - 1):
+                states[kept * (record - 1) + w] = box[i * record + 1 + w]
+            came[kept] = box_via[i]
+            kept += 1
+    return kept
+
+
+@compiled
+def rehash(old: Array, low: int, high: int, new: Array, shift: U64) -> None:
+    """Moves entries low .. high - 1 of one table to another; both are walked in order of fingerprint."""
+    mask = len(new) - 1
+    for i in range(low, high):
+        mark = old[i]
+        if mark != U64(0):
+            at = np.int64(mark >> shift)
+            while new[at] != U64(0):
+                at = (at + 1) & mask
+            new[at] = mark
+
+
+TAG = U64(0xFFFFFF)
+INDEX = U64((1 << 40) - 1)
+
+
+@compiled
+def absorb_whole(
+    box: Array,
+    box_via: Bytes,
+    start: int,
+    count: int,
+    record: int,
+    table: Array,
+    shift: U64,
+    store: Array,
+    stored: int,
+    states: Array,
+    came: Bytes,
+    kept: int,
+) -> int:
+    """The same, comparing whole states: the table holds places in `store`, which keeps every record.
+
+    An entry is a place counted from 1, below 24 bits of the fingerprint that spare most comparisons.
+    """
+    mask = len(table) - 1
+    for i in range(start, start + count):
+        mark = box[i * record]
+        tag = (mark & TAG) << U64(40)
+        at = np.int64(mark >> shift)
+        known = False
+        while table[at] != U64(0) and not known:
+            if table[at] & ~INDEX == tag:
+                place = np.int64(table[at] & INDEX) - 1
+                known = True
+                for w in range(1, record):
+                    known &= store[place * record + w] == box[i * record + w]
+            at = (at + 1) & mask
+        if not known:
+            table[at] = tag | U64(stored + 1)
+            for w in range(record):
+                store[stored * record + w] = box[i * record + w]
+            for w in range(record - 1):
+                states[kept * (record - 1) + w] = box[i * record + 1 + w]
+            came[kept] = box_via[i]
+            kept += 1
+            stored += 1
+    return kept
+
+
+@compiled
+def rehash_whole(store: Array, stored: int, record: int, new: Array, shift: U64) -> None:
+    """Fills a larger table from the stored records."""
+    mask = len(new) - 1
+    for i in range(stored):
+        mark = store[i * record]
+        at = np.int64(mark >> shift)
+        while new[at] != U64(0):
+            at = (at + 1) & mask
+        new[at] = (mark & TAG) << U64(40) | U64(i + 1)
+
+
+@compiled
+def parent_of(out: Array, ends: Array, states: int, record: int, target: Array) -> int:
+    """The first of `states` expanded states that has the target among its successors, or -1."""
+    start = 0
+    for k in range(states):
+        end = np.int64(ends[k] & END)
+        for i in range(start, end):
+            same = True
+            for w in range(1, record):
+                same &= out[i * record + w] == target[w - 1]
+            if same:
+                return k
+        start = end
+    return -1
