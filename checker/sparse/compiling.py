@@ -17,7 +17,7 @@ from .delta import Rows, delta, is_single
 from .emit import Printer
 from .plan import Each, Search, Test, looks, patterns
 from .planner import NotDriven, Planner
-from .store import Bounds, Pattern, Several, Store, between, bounds_name, members_name, tries_for, trie_name
+from .store import Bounds, Pattern, Several, Store, between, bounds_name, members_name, trie_name, tries_for
 
 
 class Undrivable(Exception):
@@ -183,5 +183,3 @@ def print_query(printer: Printer, name: str, params: Sequence[Var], searches: Se
             printer.walk(search.moves, lambda row=row: printer.line(f"yield ({row})"))  # type: ignore[misc]
         printer.line("return")
         printer.line("yield")
-
-

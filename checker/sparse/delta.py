@@ -11,7 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from ..term import TRUE, Field, Formula, In, Minus, Relation, Those, Union, Var, columns, conj, member, negation
+from ..term import (
+    TRUE,
+    Field,
+    Formula,
+    In,
+    Minus,
+    Relation,
+    Those,
+    Union,
+    Var,
+    columns,
+    conj,
+    member,
+    negation,
+)
 
 
 @dataclass(frozen=True)

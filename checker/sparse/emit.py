@@ -223,12 +223,14 @@ class Printer:
         targets, same = self.targets(move, columns, known)
         below = self.fresh("below")
         loop = f"{self.spread(node, depth)}" if is_last else f"{node}.items()"
-        with self.block(f"for {targets if is_last else f'{targets}, {below}'} in {loop}:"):
-            with self.only_if(same):
-                if is_last:
-                    then()
-                else:
-                    self.level(move, trie, depth + 1, below, known, then)
+        with (
+            self.block(f"for {targets if is_last else f'{targets}, {below}'} in {loop}:"),
+            self.only_if(same),
+        ):
+            if is_last:
+                then()
+            else:
+                self.level(move, trie, depth + 1, below, known, then)
 
     def spread(self, node: str, depth: int) -> str:
         """The bottom of a trie as something to loop over: bare there is what is left of one row."""

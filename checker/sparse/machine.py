@@ -119,6 +119,12 @@ class Machine:
         assert isinstance(stored, Bounds), f"{relation} is not kept as bounds"
         return stored.bound(row)
 
+    def cut(self, relation: str) -> int:
+        """The column in which a relation kept as bounds is cut."""
+        stored = self.store[relation]
+        assert isinstance(stored, Bounds), f"{relation} is not kept as bounds"
+        return stored.cut
+
     def is_bounds(self, relation: str) -> bool:
         """Whether a relation is kept as bounds."""
         return isinstance(self.store[relation], Bounds)
@@ -149,9 +155,7 @@ class Machine:
         """A function of the parameters that finds the values of `found` for which some values of `variables` make a
         formula true.  Raises `Undrivable`.
         """
-        searches = self._driven(
-            lambda: self._planner.searches(variables, formula, frozenset(params), found)
-        )
+        searches = self._driven(lambda: self._planner.searches(variables, formula, frozenset(params), found))
         return self._defined(lambda name: print_query(self._printer, name, params, searches))
 
     def lookup(self, relation: str, columns: Sequence[int]) -> Callable[..., Iterator[Row]]:

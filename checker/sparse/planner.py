@@ -200,13 +200,17 @@ class _Hunt:
         if drivers:
             best = max(drivers, key=lambda t: (self.width(t), -len(t.args)))
             new = frozenset(best.args) & self.wanted
-            yield from self.bind(Each(best.relation, best.args, new), new, [x for x in claims if x is not best])
+            yield from self.bind(
+                Each(best.relation, best.args, new), new, [x for x in claims if x is not best]
+            )
             return
         for x in self.alphabetical(claims):
             gate = self.interval(x, claims)
             if gate is not None:
                 rest = [t for t in claims if x not in free(t)]
-                yield from replace(self, moves=(*self.moves, Given(gate)), wanted=self.wanted - {x}).pursue(rest)
+                yield from replace(self, moves=(*self.moves, Given(gate)), wanted=self.wanted - {x}).pursue(
+                    rest
+                )
                 return
         for t in claims:
             if isinstance(t, Or):
@@ -264,7 +268,9 @@ class _Hunt:
     def cut_here(self, x: Var, name: str, args: Sequence[Var]) -> bool:
         """Whether x stands just where the relation is cut, and the rest of the row is bound."""
         cut = self.planner.cuts.get(name)
-        return cut is not None and all((y is x) if i == cut else (y in self.bound) for i, y in enumerate(args))
+        return cut is not None and all(
+            (y is x) if i == cut else (y in self.bound) for i, y in enumerate(args)
+        )
 
 
 def _inward(body: Formula) -> Formula | None:

@@ -1,0 +1,140 @@
+"""A divergence explained: which line, which action was expected of it, which part of which rule fails, and by what.
+
+The facts that contradict are rows of the specification's state.  Who wrote them is not remembered while the trace is
+judged, which would cost every line; it is found by reading the trace again up to the divergence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from ..checker.sparse import Explainer
+from ..checker.term import Require
+from ..traces.files import Place
+from ..traces.merge import Step
+from .divergence import Diverges, Fact
+from .judge import Judge
+from .ledger import Ledger
+from .mapping import Action
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first line that does not conform, and why.
+
+    `action` is what the specification would have to allow, if the line stands for an action; `conjunct` what it does
+    not meet: a `require` by its file, line and text, or a rule of the format.  `facts` are why, a sentence each;
+    `before` what the node had promised and accepted; `writers` who wrote the rows that contradict.
+    """
+
+    file: str
+    line: int
+    event: str
+    node: str
+    action: str | None
+    conjunct: str
+    reason: str
+    facts: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+    rows: tuple[Fact, ...] = ()
+
+    def json(self) -> dict[str, Any]:
+        """As plain data."""
+        names = ("file", "line", "event", "node", "action", "conjunct", "reason", "facts", "before", "writers")
+        return {name: getattr(self, name) for name in names}
+
+    def with_writers(self, written: Mapping[Fact, Place]) -> Divergence:
+        """The same, with the places where its rows were written."""
+        lines = tuple(f"{_fact(fact)}: written by {place}" for fact, place in written.items())
+        return replace(self, writers=lines)
+
+    def __str__(self) -> str:
+        out = [f"{self.file}:{self.line}: {self.event} of node {self.node} diverges: {self.reason}"]
+        out += [f"  expected  {self.action}"] if self.action else []
+        out += [f"  fails     {self.conjunct}"]
+        for title, lines in (("because", self.facts), ("before", self.before), ("written", self.writers)):
+            out += [f"  {title if i == 0 else '':<9} {text}" for i, text in enumerate(lines)]
+        return "\n".join(out)
+
+
+def explain(judge: Judge, step: Step, why: Diverges) -> Divergence:
+    """The divergence of a line, from the state in which it was refused."""
+    broken, rows = why.broken, list(why.facts)
+    facts: list[str] = []
+    if isinstance(broken, Require):
+        conjunct = f"{broken.place}: {broken.place.text}"
+        values = _values(judge.ledger, broken, why.action)
+        explainer = Explainer(judge.ledger.machine, show)
+        if values is not None:
+            facts = explainer.false(broken.formula, values)
+        rows += explainer.rows
+    else:
+        conjunct = f"trace format: {broken.value}"
+    slots = {s for s, _ in getattr(step.line, "entries", ())}
+    return Divergence(
+        file=step.place.file,
+        line=step.place.number,
+        event=step.line.event,
+        node=step.line.node,
+        action=None if why.action is None else _action(judge.ledger, broken, why.action),
+        conjunct=conjunct,
+        reason=why.reason,
+        facts=tuple(dict.fromkeys(facts)),
+        before=tuple(_before(judge.ledger, step.line.node, slots)),
+        rows=tuple(dict.fromkeys(rows)),
+    )
+
+
+def provenance(steps: Iterable[Step], divergence: Divergence, judge: Judge) -> dict[Fact, Place]:
+    """Which lines wrote the rows of a divergence: the trace is judged again, up to there, with an eye on them."""
+    wanted, found = list(divergence.rows), dict[Fact, Place]()
+    for step in steps:
+        if not wanted or (step.place.file, step.place.number) == (divergence.file, divergence.line):
+            break
+        judge.take(step)
+        for fact in [fact for fact in wanted if judge.ledger.machine.has(*fact)]:
+            found[fact] = step.place
+            wanted.remove(fact)
+    return found
+
+
+def _values(ledger: Ledger, broken: Require, action: Action | None) -> dict[Any, Any] | None:
+    """The values of what a refused `require` speaks of; None if some are not known."""
+    if action is None:
+        return None
+    known = {x: v for x, v in zip(ledger.params(broken, action), action[1], strict=True) if v is not None}
+    return known if known else None
+
+
+def _before(ledger: Ledger, node: str, slots: Iterable[int]) -> Iterable[str]:
+    """What the node had promised and, in these slots, accepted."""
+    left = ledger.left(node)
+    yield f"{node} has left no ballot" if left is None else f"{node} has left every ballot below {show(left)}"
+    for slot in sorted(slots)[:3]:
+        logged = ledger.logged(node, slot)
+        held = "nothing" if logged is None else f"{logged[1]!r}, in ballot {show(logged[0])}"
+        yield f"the latest that {node} accepted in slot {slot}: {held}"
+
+
+def _action(ledger: Ledger, broken: object, action: Action) -> str:
+    name, args = action
+    params = ledger.chosen_params if name == "chosen" else ledger.spec.steps[name].params
+    given = (f"{x.name} = {show(v)}" for x, v in zip(params, args, strict=True) if v is not None)
+    return f"{name}({', '.join(given)})"
+
+
+def _fact(fact: Fact) -> str:
+    relation, row = fact
+    return f"{relation} {show(row)}"
+
+
+def show(value: object) -> str:
+    """A value as it stands in a trace; a quorum as a set."""
+    if isinstance(value, frozenset):
+        return "{" + ", ".join(sorted(map(str, value))) + "}"
+    return msgspec.json.encode(value).decode()

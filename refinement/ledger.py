@@ -1,0 +1,180 @@
+"""The specification's state that a trace leads to, and what may be asked of it and done to it.
+
+The guards are those of the specification's text: actions are taken as it allows, and what is chosen is what its own
+`chosen` says.  Where the trace has a gap, what must have happened there is put in by hand, and only here.
+
+Memory is that of the state, which grows with the log: the format has an acceptor report and recover every slot above
+its checkpoint, so nothing of it may be forgotten before there are checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..checker.reading import read_predicate
+from ..checker.source import Source
+from ..checker.sparse import Machine, free
+from ..checker.specification import Specification
+from ..checker.term import Any as Exists
+from ..checker.term import Require, Var
+from ..spec import multipaxos
+from ..spec.sorts import Ballot as BallotSort
+from ..spec.sorts import Quorum as QuorumSort
+from ..spec.sorts import Slot, Value
+from ..traces.messages import Ballot, Report
+from .divergence import Diverges
+from .mapping import Action, Quorum
+
+WAYS = {"reported": [(0, 1), (0, 1, 2)]}
+"""A promise reports one acceptance a slot, so nothing is gained by finding it by its value as well."""
+
+
+class Ledger:
+    """A state of Multi-Paxos, in terms of a specification that has its relations."""
+
+    def __init__(self, spec: Specification | None = None) -> None:
+        self.spec = spec or Specification.of(multipaxos)
+        self.machine = Machine(self.spec, ways=WAYS)
+        self.step = self.machine.step
+        self._slot, self._value = Var("s", Slot), Var("v", Value)
+        self.chosen = self._chosen_text()
+        """What it is to be chosen, of a slot, a value, a quorum and a ballot: the text that every commit is held to."""
+        self._is_chosen = self.machine.question(self.chosen_params, self.chosen.formula)
+        self._report = self.machine.lookup("reported", (0, 1))
+        self._logged = self.machine.lookup("log", (0, 1))
+        self._log = self.machine.lookup("log", (0,))
+        self._proposed = self.machine.lookup("proposed", (0, 1))
+        self._likely: list[Ballot] = []
+        """Ballots that were prepared, those in which something was last found chosen first."""
+
+        self._lead_requires = list(self._of_lead())
+
+    def _chosen_text(self) -> Require:
+        """`chosen` of the specification, with its quorum and its ballot as parameters."""
+        text = self.spec.module.chosen
+        formula = read_predicate(text, self.spec.now, self._slot, self._value)
+        source = Source.of(text)
+        place = source.file.place(source.definition.body[-1])
+        assert isinstance(formula, Exists), "chosen says that there are a quorum and a ballot"
+        (q,) = (x for x in formula.vars if x.sort is QuorumSort)
+        (b,) = (x for x in formula.vars if x.sort is BallotSort)
+        self.chosen_params = (self._slot, self._value, q, b)
+        return Require(formula.body, place)
+
+    def _of_lead(self) -> Iterator[tuple[Require, Callable[[Quorum, Ballot], bool]]]:
+        """What proposing requires of the quorum and the ballot alone, which are known when a node begins to lead."""
+        step = self.spec.steps["propose"]
+        (q,) = (x for x in step.params if x.sort is QuorumSort)
+        (b,) = (x for x in step.params if x.sort is BallotSort)
+        for r in step.requires:
+            if free(r.formula) <= {q, b}:
+                yield r, self.machine.question((q, b), r.formula)
+
+    # Steps -------------------------------------------------------------------------------
+
+    def take(self, action: Action) -> None:
+        """Let an action happen.  Raises `Diverges` if the specification does not allow it."""
+        name, args = action
+        refused = self.step(name, *args)
+        if refused is not None:
+            raise Diverges(refused, f"{name} is not possible here", action)
+
+    def check_lead(self, q: Quorum, b: Ballot) -> None:
+        """Raises `Diverges` if no proposal of this ballot can rest on this quorum, whatever the slot and the value."""
+        for refused, holds in self._lead_requires:
+            if not holds(q, b):
+                args = [q if x.sort is QuorumSort else b if x.sort is BallotSort else None
+                        for x in self.spec.steps["propose"].params]  # fmt: skip
+                raise Diverges(refused, "nothing can be proposed with this quorum", ("propose", tuple(args)))
+
+    def params(self, broken: Require, action: Action | None) -> tuple[Var, ...]:
+        """The variables that a refused `require` speaks of, in the order of the action's arguments."""
+        if action is None:
+            return self.chosen_params
+        return self.chosen_params if broken is self.chosen else self.spec.steps[action[0]].params
+
+    # What is so --------------------------------------------------------------------------
+
+    def left(self, a: str) -> Ballot | None:
+        """The ballot below which an acceptor has left all; None if it has left none."""
+        return self.machine.bound("left", (a, None))
+
+    def has(self, relation: str, *row: Any) -> bool:
+        return self.machine.has(relation, row)
+
+    def report(self, a: str, b: Ballot) -> Iterator[Report]:
+        """What an acceptor's promise of a ballot reports."""
+        return ((s, c, v) for _, _, s, c, v in self._report(a, b))
+
+    def log(self, a: str) -> Iterator[Report]:
+        """An acceptor's latest acceptances."""
+        return ((s, c, v) for _, s, c, v in self._log(a))
+
+    def logged(self, a: str, s: int) -> tuple[Ballot, str] | None:
+        """An acceptor's latest acceptance in a slot."""
+        return next(((c, v) for _, _, c, v in self._logged(a, s)), None)
+
+    def proposed(self, s: int, b: Ballot) -> str | None:
+        """What a ballot proposed in a slot."""
+        return next((v for _, _, v in self._proposed(s, b)), None)
+
+    # What is chosen ----------------------------------------------------------------------
+
+    def is_chosen_by(self, s: int, v: str, q: Quorum, b: Ballot) -> bool:
+        """Whether this quorum chose the value in this ballot."""
+        return self._is_chosen(s, v, q, b)
+
+    def is_chosen(self, s: int, v: str, members: Iterable[str], size: int) -> bool:
+        """Whether some quorum of this size or more, among these members, chose the value in some ballot."""
+        known = list(members)
+        for i, b in enumerate(self._likely):
+            q = frozenset(a for a in known if self.has("accepted", a, s, b, v))
+            if len(q) >= size and self.is_chosen_by(s, v, q, b):
+                if i:
+                    self._likely.insert(0, self._likely.pop(i))
+                return True
+        return False
+
+    def expect(self, b: Ballot) -> None:
+        """Values may come to be chosen in this ballot."""
+        if b not in self._likely:
+            self._likely.insert(0, b)
+
+    # What happened in a gap --------------------------------------------------------------
+
+    def assume(self, relation: str, row: tuple[Any, ...]) -> None:
+        """Put in a row that the trace, where it has a gap, must be missing.
+
+        Raises `Diverges` if another proposal stands in its place.
+        """
+        if relation == "proposed":
+            s, b, v = row
+            if (other := self.proposed(s, b)) not in (None, v):
+                raise Diverges(self._one_proposal, f"slot {s} has another proposal", None, [("proposed", (s, b, other))])
+        self.machine.put(relation, row)
+
+    def assume_promise(self, a: str, b: Ballot, report: Iterable[Report]) -> None:
+        """An acceptor promised, and reported this, where its trace has a gap."""
+        self.machine.put("promised", (a, b))
+        for s, c, v in report:
+            self.machine.put("reported", (a, b, s, c, v))
+        self.machine.put("left", (a, b))
+
+    def assume_accepted(self, a: str, s: int, b: Ballot) -> None:
+        """An acceptor accepted what was proposed, where its trace has a gap; it may have gone on since."""
+        v = self.proposed(s, b)
+        if v is None or self.has("accepted", a, s, b, v):
+            return
+        if self.has("left", a, b):
+            self.machine.put("accepted", (a, s, b, v))
+        else:
+            self.machine.take("accept", a, s, b, v)
+
+    @property
+    def _one_proposal(self) -> Require:
+        """The `require` of propose that looks for another proposal in the slot."""
+        requires = self.spec.steps["propose"].requires
+        return next(r for r in requires if "proposed" in r.place.text)
+
+
