@@ -1,13 +1,13 @@
 """A solver's model, made small and read back as a counterexample.
 
-Small matters more than fast here: a person reads it.  Wishes are put to the solver one by one (sets of sets that are
-sets, none of them empty, one element less in this sort) and those that it cannot grant are given up.
+Small matters more than fast here: a person reads it.  Wishes are put to the solver one by one (no set is empty, this
+sort has one element less) and those that it cannot grant are given up.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any as Anything
 
@@ -16,10 +16,10 @@ import z3
 from ..evaluate import Rows
 from ..instance import Instance, initials
 from ..language import Many, Sort, item_of
-from ..term import All, And, Any, Eq, Field, Formula, Implies, Member, Var
+from ..term import All, Any, Field, Formula, Member, Var
 from .counterexample import Counterexample
 from .obligation import Obligation
-from .smt import Smt
+from .smt import Smt, ask
 
 WISH_STEPS_MAX = 1_000_000
 """How long the solver may think about one wish, in its own deterministic unit: some tenths of a second."""
@@ -32,7 +32,7 @@ def small_model(solver: z3.Solver, smt: Smt) -> z3.ModelRef:
     """A model of what the solver holds, which it has just found satisfiable, with no sort larger than need be."""
     solver.set(rlimit=WISH_STEPS_MAX)
     model = solver.model()
-    for wish in sets_are_sets(smt.sorts):
+    for wish in no_set_is_empty(smt.sorts):
         model = granted(solver, smt.formula(wish)) or model
     for sort in tuple(smt.sorts):
         while (size := len(universe(smt, model, sort))) > 1:
@@ -47,20 +47,18 @@ def granted(solver: z3.Solver, wish: z3.BoolRef) -> z3.ModelRef | None:
     """A model in which the wish is true as well; None, and the wish withdrawn, if the solver finds none."""
     solver.push()
     solver.add(wish)
-    if solver.check() == z3.sat:
+    if ask(solver) == z3.sat:
         return solver.model()
     solver.pop()
     return None
 
 
-def sets_are_sets(sorts: Mapping[type[Sort], object]) -> Iterator[Formula]:
-    """No set is empty; sets with the same members are one."""
+def no_set_is_empty(sorts: Iterable[type[Sort]]) -> Iterator[Formula]:
+    """That the sets of every sort of sets have members."""
     for sort in sorts:
         if issubclass(sort, Many):
-            q, r, a = Var("q", sort), Var("r", sort), Var("a", item_of(sort))
+            q, a = Var("q", sort), Var("a", item_of(sort))
             yield All((q,), Any((a,), Member(a, q)))
-            alike = And((Implies(Member(a, q), Member(a, r)), Implies(Member(a, r), Member(a, q))))
-            yield All((q, r), Implies(All((a,), alike), Eq(q, r)))
 
 
 def at_most(size: int, sort: type[Sort], smt: Smt) -> z3.BoolRef:
@@ -73,7 +71,9 @@ def at_most(size: int, sort: type[Sort], smt: Smt) -> z3.BoolRef:
 def universe(smt: Smt, model: z3.ModelRef, sort: type[Sort]) -> Sequence[z3.ExprRef]:
     """The elements of a sort; one, where the model does not care."""
     known = model.get_universe(smt.sort(sort))
-    return list(known) if known else [model.eval(smt.constant(Var("any", sort)), model_completion=True)]
+    if not known:
+        return [model.eval(smt.constant(Var("any", sort)), model_completion=True)]
+    return [known[i] for i in range(len(known))]
 
 
 # Read back -----------------------------------------------------------------------------------

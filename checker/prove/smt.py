@@ -15,6 +15,8 @@ import z3
 from ..language import Many, Sort, item_of
 from ..term import All, And, Any, Eq, Formula, Implies, In, Less, Member, Not, Or, Truth, Var
 
+INTERRUPTED = "interrupted from keyboard"
+
 
 @dataclass
 class Smt:
@@ -27,7 +29,7 @@ class Smt:
 
     def sort(self, sort: type[Sort]) -> z3.SortRef:
         if sort not in self.sorts:
-            self.sorts[sort] = z3.DeclareSort(sort.__name__, self.context)
+            self.sorts[sort] = z3.DeclareSort(label(sort), self.context)
         return self.sorts[sort]
 
     def constant(self, x: Var) -> z3.ExprRef:
@@ -46,12 +48,12 @@ class Smt:
 
     def less(self, sort: type[Sort]) -> z3.FuncDeclRef:
         """The order of a sort."""
-        return self.predicate(f"<{sort.__name__}", (sort, sort))
+        return self.predicate(f"< {label(sort)}", (sort, sort))
 
     def contains(self, many: type[Sort]) -> z3.FuncDeclRef:
         """Whether a thing is in one of the sets of a sort of sets."""
         assert issubclass(many, Many)
-        return self.predicate(f"in {many.__name__}", (item_of(many), many))
+        return self.predicate(f"in {label(many)}", (item_of(many), many))
 
     def formula(self, t: Formula) -> z3.BoolRef:
         """What a formula says; its free variables become constants."""
@@ -84,3 +86,19 @@ class Smt:
             case Any(bound, body):
                 return z3.Exists([self.constant(x) for x in bound], self.formula(body))
         assert_never(t)
+
+
+def label(sort: type[Sort]) -> str:
+    """What a sort is called in Z3, where two sorts of one name would be one sort."""
+    return f"{sort.__module__}.{sort.__qualname__}"
+
+
+def ask(solver: z3.Solver) -> z3.CheckSatResult:
+    """Whether what a solver holds is satisfiable.  Raises `KeyboardInterrupt` if that is why it does not say.
+
+    While Z3 works it catches Ctrl-C itself, and only stops.
+    """
+    answer = solver.check()
+    if answer == z3.unknown and solver.reason_unknown() == INTERRUPTED:
+        raise KeyboardInterrupt
+    return answer

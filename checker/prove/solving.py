@@ -15,10 +15,9 @@ import z3
 from .counterexample import Counterexample
 from .model import ModelReader, small_model
 from .obligation import Obligation
-from .smt import Smt
+from .smt import Smt, ask
 
 Result = Literal["proved", "skipped", "failed", "unknown"]
-INTERRUPTED = ("interrupted from keyboard", "interrupted", "canceled")
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,11 @@ class Z3:
     def _decide(self, obligation: Obligation) -> tuple[Result, str, Counterexample | None]:
         smt = Smt()
         solver = self.query(obligation, smt)
-        answer = solver.check()
+        answer = ask(solver)
         if answer == z3.unsat:
             return "proved", "", None
         if answer == z3.unknown:
-            reason = solver.reason_unknown()
-            if reason in INTERRUPTED:
-                raise KeyboardInterrupt
-            return "unknown", reason, None
+            return "unknown", solver.reason_unknown(), None
         found = ModelReader(smt, small_model(solver, smt), obligation).read()
         if doubt := found.refuted():
             return "unknown", f"the solver's counterexample is none: {doubt}", None
