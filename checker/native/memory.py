@@ -105,6 +105,10 @@ class Seen(Protocol):
         """
         ...
 
+    def grow(self) -> None:
+        """Makes room for as many again."""
+        ...
+
     def bytes(self) -> int:
         """The memory that this takes."""
         ...
@@ -128,7 +132,7 @@ class Fingerprints:
     def absorb(self, box: Array, via: Bytes, start: int, count: int, into: Chunk) -> int:
         size = len(self._table)
         if self.count > LOAD_GROW * size:
-            self._grow()
+            self.grow()
             size = len(self._table)
         taken = min(count, into.room, int(LOAD_MAX * size) - self.count)
         kept = absorb(
@@ -138,7 +142,7 @@ class Fingerprints:
         into.count = kept
         return taken
 
-    def _grow(self) -> None:
+    def grow(self) -> None:
         old_memory, old = self._memory, self._table
         self._log2 += 1
         self._memory, self._table = zeroed(1 << self._log2)
@@ -163,7 +167,7 @@ class Whole:
 
     def absorb(self, box: Array, via: Bytes, start: int, count: int, into: Chunk) -> int:
         if self.count > LOAD_GROW * len(self._table):
-            self._grow()
+            self.grow()
         taken = min(count, into.room, int(LOAD_MAX * len(self._table)) - self.count)
         kept = absorb_whole(
             box, via, start, taken, self.record, self._table, np.uint64(64 - self._log2),
@@ -173,7 +177,7 @@ class Whole:
         into.count = kept
         return taken
 
-    def _grow(self) -> None:
+    def grow(self) -> None:
         self._log2 += 1
         store = np.empty((1 << self._log2) * self.record, np.uint64)
         store[: self.count * self.record] = self._store[: self.count * self.record]

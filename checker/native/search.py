@@ -55,7 +55,7 @@ class Marker(Protocol):
 
 
 @dataclass(frozen=True)
-class Ordered:
+class Order:
     """What is to be searched, and where to stop."""
 
     program: Expander
@@ -82,6 +82,8 @@ class Outcome:
     edges: int = 0
     deadlocks: int = 0
     depth: int = 0
+    made: int = 0
+    """How many successors were looked up among the states seen."""
     taken: Counts = field(default_factory=lambda: np.zeros(256, np.int64))
     found: Counts = field(default_factory=lambda: np.zeros(256, np.int64))
     bad: tuple[int, Words] | None = None
@@ -96,7 +98,7 @@ class Outcome:
 class Search:
     """A search in progress, or one that ended.  `run` blocks; `stop` ends it from another thread."""
 
-    def __init__(self, order: Ordered) -> None:
+    def __init__(self, order: Order) -> None:
         self.order = order
         self.started = time.perf_counter()
         self.depth = 1
@@ -141,6 +143,10 @@ class Search:
     def seconds(self) -> float:
         return time.perf_counter() - self.started
 
+    def waiting(self) -> int:
+        """How many states are known and not yet expanded."""
+        return sum(w.stored - w.expanded for w in self.workers)
+
     def why_stop(self) -> str:
         """Why the search must end now, if it must."""
         limits = self.order.limits
@@ -164,6 +170,7 @@ class Search:
             out.stuck = out.stuck or w.stuck
             out.cut_short = out.cut_short or w.cut_short
             out.memory_bytes += w.seen.bytes()
+            out.made += w.made
         for i in range(max((len(w.levels) for w in self.workers), default=0)):
             out.levels.append([c for w in self.workers for c in w.levels[i]])
         return out
@@ -188,7 +195,7 @@ class Worker:
         self.boxes = [self._box() for _ in range(2)] if order.workers > 1 else []
         self.seen: Seen = Whole(self.record) if order.exact else Fingerprints(self.record)
         self.frontier = Frontier(self.record - 1)
-        self.turn, self.level, self.stored = 0, 0, 0
+        self.turn, self.level, self.stored, self.made, self.expanded = 0, 0, 0, 0, 0
         self.totals = np.array([0, 0, -1, 0], np.int64)
         self.taken, self.found = np.zeros(256, np.int64), np.zeros(256, np.int64)
         self.bad: tuple[int, Words] | None = None
@@ -260,6 +267,8 @@ class Worker:
 
     def _expand(self, chunk: Chunk, low: int, high: int) -> int:
         made = self.program.expand(chunk.states, low, high, self.out, self.via, self.ends)
+        self.made += made
+        self.expanded += high - low
         if self.marker:
             self.marker.mark(chunk.states, low, high, self.out, self.ends, self.weights)
         settle(

@@ -1,0 +1,99 @@
+"""The way to a state that was found: searched for a second time with every level kept, then told by the text itself.
+
+The machine code only says which states follow one another.  Which actions they are, with which parameters, the
+specification's own text finds out, and the whole run passes through the referee before anyone sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..explore.referee import replay
+from ..explore.result import Taken
+from ..instance import Instance
+from ..language import Refused, State
+from ..reading import parameters
+from ..specification import Specification
+from .kernels import parent_of
+from .layout import Words
+from .memory import Chunk
+from .program import Program
+from .search import Order, Outcome, Search
+
+BLOCK_STATES = 4096
+
+
+class EnginesDisagree(Exception):
+    """What the machine code found is not what the specification's text does: a defect of this engine."""
+
+
+def way_to(
+    spec: Specification,
+    instance: Instance,
+    program: Program,
+    order: Order,
+    goal: Callable[[Outcome], tuple[int, Words] | None],
+) -> list[Taken]:
+    """A shortest run to the state that `goal` picks from a search's outcome."""
+    outcome = Search(replace(order, keep_levels=True)).run()
+    picked = goal(outcome)
+    if picked is None:
+        raise EnginesDisagree("a second search did not find again what the first one found")
+    level, words = picked
+    way = [words]
+    for chunks in reversed(outcome.levels[:level]):
+        way.append(_parent(program, chunks, way[-1]))
+    if way[-1] != program.layout.first:
+        raise EnginesDisagree("the way back from a state does not end at the initial one")
+    return told(spec, instance, [program.layout.decode(w) for w in reversed(way)])
+
+
+def _parent(program: Program, chunks: Sequence[Chunk], words: Words) -> Words:
+    """A state among these that leads to the one given."""
+    size, target = program.layout.words, np.array(words, np.uint64)
+    out = np.empty(BLOCK_STATES * program.successors_max * program.record_words, np.uint64)
+    via = np.empty(BLOCK_STATES * program.successors_max, np.uint8)
+    ends = np.empty(BLOCK_STATES, np.uint64)
+    for chunk in chunks:
+        for low in range(0, chunk.count, BLOCK_STATES):
+            high = min(low + BLOCK_STATES, chunk.count)
+            program.expand(chunk.states, low, high, out, via, ends)
+            found = parent_of(out, ends, high - low, program.record_words, target)
+            if found >= 0:
+                return tuple(int(w) for w in chunk.states[(low + found) * size : (low + found + 1) * size])
+    raise EnginesDisagree("no state of the level before leads to one that was found")
+
+
+def told(spec: Specification, instance: Instance, states: Sequence[State]) -> list[Taken]:
+    """A run given by its states, as actions with parameters; replayed by the referee."""
+    steps: list[Taken] = []
+    with instance.inhabited():
+        for now, nxt in zip(states, states[1:], strict=False):
+            steps.append(next(_steps_between(spec, instance, now, nxt), None) or _impossible(now, nxt))
+    again = replay(spec, instance, [(s.action, list(s.parameters.values())) for s in steps])
+    if again != list(states):
+        raise EnginesDisagree("the referee, taking the same steps, comes to other states")
+    return steps
+
+
+def _steps_between(
+    spec: Specification, instance: Instance, now: State, nxt: State
+) -> Iterator[Taken]:
+    for action in spec.actions:
+        params = parameters(action)
+        for args in instance.arguments([x.sort for x in params]):
+            try:
+                made: Any = action(now, *args)
+            except Refused:
+                continue
+            if made == nxt:
+                named = {x.name: value for x, value in zip(params, args, strict=True)}
+                yield Taken(action.__name__, named, nxt)
+
+
+def _impossible(now: State, nxt: State) -> Taken:
+    raise EnginesDisagree(f"no action of the specification leads from {now} to {nxt}")
