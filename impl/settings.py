@@ -173,9 +173,11 @@ def load_settings(path: Path | None = None, flags: Mapping[str, object] | None =
 def _put(given: dict[str, Any], name: str, value: object) -> None:
     """Set the key `name`, or `section.name`; a section that is none is left for the check to complain of."""
     section, dot, key = name.partition(".")
-    inner = given.setdefault(section, {}) if dot else given
-    if isinstance(inner, dict):
-        inner[key if dot else name] = value
+    inner = given.get(section, {})
+    if not dot:
+        given[name] = value
+    elif isinstance(inner, dict):
+        given[section] = {**inner, key: value}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -127,6 +127,14 @@ class LocalCluster:
         process.kill()
         process.wait()
 
+    def pause(self, node: str) -> None:
+        """Stop a node's clock, as a machine that hangs does: SIGSTOP. Its connections stay."""
+        self._process(node).send_signal(signal.SIGSTOP)
+
+    def resume(self, node: str) -> None:
+        """Let a paused node go on, as if no time had passed."""
+        self._process(node).send_signal(signal.SIGCONT)
+
     def stop(self, node: str | None = None) -> None:
         """Stop a node, or all that run, in order. Raises ClusterError if one does not end well; then it is killed."""
         nodes = self.running() if node is None else (node,)

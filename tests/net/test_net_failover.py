@@ -107,6 +107,26 @@ def test_every_node_can_be_killed_in_turn_while_commands_stream(
     check_everything(cluster, sums, clients, applied, replayed)
 
 
+def test_a_leader_that_hangs_and_returns_does_no_harm(cluster: LocalCluster, applied: Of, replayed: Replay) -> None:
+    """It wakes up believing that it leads, with clients' commands in its hands and another in its place."""
+    first = cluster.wait_for_leader()
+    resumed = False
+
+    def hang() -> None:
+        cluster.pause(first)
+
+    def wait_and_resume() -> None:
+        nonlocal resumed
+        cluster.resume(first)
+        resumed = True
+
+    sums, clients = asyncio.run(stream(cluster, [hang, wait_and_resume]))
+    assert resumed
+    cluster.wait_until_caught_up()
+    cluster.stop()
+    check_everything(cluster, sums, clients, applied, replayed)
+
+
 def test_all_killed_at_once_and_started_again_have_lost_nothing(
     cluster: LocalCluster, applied: Of, replayed: Replay
 ) -> None:
