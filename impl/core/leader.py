@@ -80,18 +80,22 @@ class Leadership:
         self._waiting.extend(requests)
 
     def propose(self, committed: Index) -> None:
-        """Phase 2a: propose what waits, as far as the window has room, and accept it here as well.
+        """Phase 2a: propose what waits, as far as the window has room, then accept it here as well.
 
         Proved safe: `spec.multipaxos.propose`: a slot is proposed in once, for `_next` only grows, and in a
         slot that was reported it gets what the reports force, for that stands at the head of the queue.
         """
+        proposed: list[tuple[Entry, ...]] = []
         while self._waiting and len(self._flying) < self._config.window_batches_max:
             entries = self._next_batch()
+            proposed.append(entries)
             accept = Accept(self._outbox.next_id(), self.ballot, entries, committed)
             self._flying[entries[0][0]] = Proposal(accept, self._clock.now_ms)
             self._spoke_ms = self._clock.now_ms
-            send = (Sent(self._peers, accept),)
-            self._outbox.emit(Line("propose", ballot=self.ballot, entries=entries, send=send))
+            self._outbox.emit(
+                Line("propose", ballot=self.ballot, entries=entries, send=(Sent(self._peers, accept),))
+            )
+        for entries in proposed:  # all messages first: what follows waits for this node's disk
             self._acceptor.accept(self.ballot, entries)
 
     def _next_batch(self) -> tuple[Entry, ...]:

@@ -5,7 +5,8 @@ It does not know what a promise or an acceptance is, only that some lines come *
 Effects form one queue. `Persist` is handed out at once, so that a caller can gather many into one sync; every
 other effect behind it stays here until the caller acknowledges it. A caller cannot speak too early, for it
 does not yet have what it would say. Keeping the whole order, rather than letting unrelated effects overtake,
-makes the order of the trace the order of the steps.
+makes the order of the trace the order of the steps. Its price: what a leader proposes while its own disk is busy
+with an earlier step waits for that disk.
 """
 
 from collections import deque

@@ -1,7 +1,7 @@
 """A cluster in memory for the tests of the core: every disk, network and clock is a list that a test can hold.
 
-It carries out effects as a caller must, checks on the way what every run owes (`_check_*`), and can lose, repeat
-and reorder messages, delay syncs, and crash a node between any two effects. Everything follows from the seed.
+It carries out effects as a caller must, checks on the way what every run owes (`Audit`), and can lose, repeat and
+reorder messages, delay syncs, and crash a node between any two effects. Everything follows from the seed.
 """
 
 import os
@@ -15,7 +15,7 @@ import pytest
 from quorate.impl.core.config import Config
 from quorate.impl.core.effects import Apply, Effect, Line, Persist, Refuse
 from quorate.impl.core.events import Event, Persisted, Received, Start, Stop, Submitted, Tick
-from quorate.impl.core.messages import NOOP, Accepted, AnyMessage, Ballot, Nack, Promise
+from quorate.impl.core.messages import NOOP, Accept, Accepted, AnyMessage, Ballot, Nack, Prepare, Promise
 from quorate.impl.core.records import Record, recover
 from quorate.impl.core.replica import Replica
 
@@ -88,6 +88,125 @@ class Node:
         return "".join(rows)
 
 
+class Audit:
+    """What is known of a run from outside, and what every run owes. It reads nothing but lines and disks."""
+
+    def __init__(self) -> None:
+        self.chosen: dict[int, str] = {}
+        self.ballots: set[Ballot] = set()
+        self._joined: dict[str, tuple[int, str]] = {}
+        self._logs: dict[str, dict[int, tuple[Ballot, str]]] = {}
+        self._led: dict[Ballot, tuple[str, ...]] = {}
+        self._promises: dict[tuple[str, Ballot], Promise] = {}
+        self._proposed: dict[tuple[int, Ballot], str] = {}
+        self._accepted: set[tuple[str, int, Ballot]] = set()
+
+    def read(self, node: Node, line: Line) -> None:
+        """Judge a line at the moment at which its messages leave."""
+        for sent in line.send:
+            node.messages += 1
+            assert sent.message.id == (node.name, node.boot, node.messages), "ids are consecutive in a boot"
+            self._check_durable(node, sent.message)
+        check = getattr(self, f"_{line.event}", None)
+        if check is not None:
+            check(node, line)
+
+    def _check_durable(self, node: Node, message: AnyMessage) -> None:
+        """A promise or an acceptance that is said stands on the disk."""
+        durable = recover(node.disk)
+        promised = durable.promised or NONE
+        if isinstance(message, Prepare):
+            assert (durable.ballot_used or NONE) >= message.ballot
+        elif isinstance(message, Promise):
+            assert promised >= message.ballot
+        elif isinstance(message, Nack):
+            assert promised >= message.promised > message.ballot
+        elif isinstance(message, Accepted):
+            assert promised >= message.ballot
+            log = {slot: (ballot, value) for slot, ballot, value in durable.accepted}
+            for slot in message.slots:
+                ballot, value = log[slot]
+                assert ballot > message.ballot or (ballot, value) == (
+                    message.ballot,
+                    self._proposed[slot, ballot],
+                )
+
+    def _start(self, node: Node, line: Line) -> None:
+        """What a node knows after a crash may be ahead of what it said, never behind."""
+        assert (line.promised or NONE) >= self._joined.get(node.name, NONE)
+        log = {slot: (ballot, value) for slot, ballot, value in line.accepted}
+        for slot, (ballot, value) in self._logs.get(node.name, {}).items():
+            assert log[slot][0] > ballot or log[slot] == (ballot, value)
+        self._joined[node.name] = line.promised or NONE
+        self._logs[node.name] = log
+
+    def _prepare(self, node: Node, line: Line) -> None:
+        assert line.ballot.node == node.name
+        assert line.ballot not in self.ballots, "a ballot is never used twice"
+        self.ballots.add(line.ballot)
+
+    def _promise(self, node: Node, line: Line) -> None:
+        assert line.ballot in self.ballots
+        assert line.ballot > self._joined[node.name], "a promise joins a ballot above all that were joined"
+        self._joined[node.name] = line.ballot
+        [sent] = line.send
+        log = self._logs[node.name]
+        assert sent.message.accepted == tuple((slot, *log[slot]) for slot in sorted(log)), (
+            "it reports its log"
+        )
+        self._promises[node.name, line.ballot] = sent.message
+
+    def _resend(self, node: Node, line: Line) -> None:
+        """What is said again was said before."""
+        for message in (sent.message for sent in line.send):
+            if isinstance(message, Promise):
+                assert message.accepted == self._promises[node.name, message.ballot].accepted
+            elif isinstance(message, Accept):
+                assert all(self._proposed[slot, message.ballot] == value for slot, value in message.entries)
+            else:
+                assert message.ballot in self.ballots
+
+    def _lead(self, node: Node, line: Line) -> None:
+        assert len(line.quorum) >= node.replica.config.phase1_size
+        assert all((name, line.ballot) in self._promises for name in line.quorum)
+        assert line.ballot not in self._led, "a ballot is led once"
+        self._led[line.ballot] = line.quorum
+
+    def _propose(self, node: Node, line: Line) -> None:
+        """Free or forced, by the reports of the quorum that the lead line named; and once a slot."""
+        reports = [
+            row for name in self._led[line.ballot] for row in self._promises[name, line.ballot].accepted
+        ]
+        for slot, value in line.entries:
+            assert (slot, line.ballot) not in self._proposed
+            self._proposed[slot, line.ballot] = value
+            highest = max(((ballot, w) for s, ballot, w in reports if s == slot), default=None)
+            assert highest is None or highest[1] == value
+
+    def _accept(self, node: Node, line: Line) -> None:
+        assert line.ballot >= self._joined[node.name], "nothing is accepted in a ballot that was left"
+        self._joined[node.name] = line.ballot
+        for slot, value in line.entries:
+            assert self._proposed[slot, line.ballot] == value
+            self._logs[node.name][slot] = (line.ballot, value)
+            self._accepted.add((node.name, slot, line.ballot))
+
+    def _commit(self, node: Node, line: Line) -> None:
+        """What is counted was said, by enough nodes, in one ballot; and nobody knows otherwise."""
+        for slot, value in line.entries:
+            assert self.chosen.setdefault(slot, value) == value, "agreement"
+            if line.learned is not True:
+                assert len(line.quorum) >= node.replica.config.phase2_size
+                assert all((name, slot, line.ballot) in self._accepted for name in line.quorum)
+                assert self._proposed[slot, line.ballot] == value
+
+    def _apply(self, node: Node, line: Line) -> None:
+        for slot, value in line.entries:
+            assert slot == len(node.applied) + 1, "in slot order, without gaps, each once"
+            assert self.chosen[slot] == value
+            node.applied.append((slot, value))
+
+
 class Cluster:
     """Nodes, the messages between them, and all that is known of the run from outside."""
 
@@ -98,15 +217,10 @@ class Cluster:
         self.flying: list[tuple[str, AnyMessage]] = []
         self.cut: set[str] = set()
         self.crash_chance = 0.0
-        self.chosen: dict[int, str] = {}
-        self.ballots: set[Ballot] = set()
+        self.audit = Audit()
         self.answered: dict[int, str] = {}
         self.refused: dict[int, str] = {}
         self.submitted: dict[int, str] = {}
-        self._lead: dict[Ballot, tuple[str, ...]] = {}
-        self._promises: dict[tuple[str, Ballot], Promise] = {}
-        self._proposed: dict[tuple[int, Ballot], str] = {}
-        self._said: set[tuple[str, int, Ballot]] = set()
         self.story: list[tuple[str, Effect]] = []
 
     def __getitem__(self, name: str) -> Node:
@@ -269,87 +383,29 @@ class Cluster:
             node.unsynced.append(effect)
         elif isinstance(effect, Line):
             node.lines[node.boot].append(effect)
-            self._check_line(node, effect)
+            self.audit.read(node, effect)
             for sent in effect.send:
                 self.flying += [(name, sent.message) for name in sent.to if name != node.name]
         elif isinstance(effect, Apply):
-            self._check_apply(node, effect)
+            self._answer(node, effect)
         elif isinstance(effect, Refuse):
             self.refused.update(dict.fromkeys(effect.tickets, effect.reason))
 
-    # What every run owes -----------------------------------------------------------------
-
-    def _check_line(self, node: Node, line: Line) -> None:
-        for sent in line.send:
-            node.messages += 1
-            assert sent.message.id == (node.name, node.boot, node.messages), "ids are consecutive in a boot"
-            self._check_durable(node, sent.message)
-        if line.event == "prepare":
-            assert line.ballot not in self.ballots, "a ballot is never used twice"
-            self.ballots.add(line.ballot)
-        elif line.event == "lead":
-            assert len(line.quorum) >= node.replica.config.phase1_size
-            self._lead[line.ballot] = line.quorum
-        elif line.event == "propose":
-            self._check_proposal(line)
-        elif line.event == "accept":
-            self._said |= {(node.name, slot, line.ballot) for slot, _ in line.entries}
-        elif line.event == "commit":
-            self._check_commit(node, line)
-
-    def _check_durable(self, node: Node, message: AnyMessage) -> None:
-        """A promise or an acceptance that is said stands on the disk."""
-        durable = recover(node.disk)
-        if isinstance(message, Promise):
-            assert (durable.promised or NONE) >= message.ballot
-            self._promises[node.name, message.ballot] = message
-        elif isinstance(message, Nack):
-            assert (durable.promised or NONE) >= message.promised
-        elif isinstance(message, Accepted):
-            log = {slot: (ballot, value) for slot, ballot, value in durable.accepted}
-            for slot in message.slots:
-                ballot, value = log[slot]
-                assert ballot >= message.ballot
-                assert ballot > message.ballot or value == self._proposed[slot, ballot]
-
-    def _check_proposal(self, line: Line) -> None:
-        """Free or forced, by the reports of the quorum that the lead line named; and once per slot."""
-        reports = [
-            row for name in self._lead[line.ballot] for row in self._promises[name, line.ballot].accepted
-        ]
-        for slot, value in line.entries:
-            assert (slot, line.ballot) not in self._proposed
-            self._proposed[slot, line.ballot] = value
-            highest = max(((ballot, w) for s, ballot, w in reports if s == slot), default=None)
-            assert highest is None or highest[1] == value
-
-    def _check_commit(self, node: Node, line: Line) -> None:
-        """Counted acceptances were said, by enough nodes, in one ballot; and nobody knows otherwise."""
-        for slot, value in line.entries:
-            assert self.chosen.setdefault(slot, value) == value, "agreement"
-            if line.learned is not True:
-                assert len(line.quorum) >= node.replica.config.phase2_size
-                assert all((name, slot, line.ballot) in self._said for name in line.quorum)
-                assert self._proposed[slot, line.ballot] == value
-
-    def _check_apply(self, node: Node, effect: Apply) -> None:
-        for slot, value in effect.entries:
-            assert slot == len(node.applied) + 1, "in slot order, without gaps, each once"
-            assert self.chosen[slot] == value
-            node.applied.append((slot, value))
-            if slot in effect.tickets:
-                ticket = effect.tickets[slot]
-                assert ticket not in {**self.answered, **self.refused}, "answered once"
-                assert self.submitted[ticket] == value
-                self.answered[ticket] = value
+    def _answer(self, node: Node, effect: Apply) -> None:
+        assert node.applied[-len(effect.entries) :] == list(effect.entries), "what the line before it says"
+        values = dict(effect.entries)
+        for slot, ticket in effect.tickets.items():
+            assert ticket not in {**self.answered, **self.refused}, "answered once"
+            assert self.submitted[ticket] == values[slot]
+            self.answered[ticket] = values[slot]
 
     def _check_rest(self) -> None:
         logs = [node.applied for node in self.nodes.values()]
         assert all(log == logs[0] for log in logs), "equal logs"
         values = [value for _, value in logs[0]]
         assert set(self.answered.values()) <= set(values), "no acknowledged command is lost"
-        proposed = [value for value in values if value != NOOP]
-        assert len(proposed) == len(set(proposed)), "no command is applied twice"
+        commands = [value for value in values if value != NOOP]
+        assert len(commands) == len(set(commands)), "no command is doubled"
 
 
 def tell(story: Iterable[tuple[str, Effect]]) -> str:
