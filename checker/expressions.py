@@ -135,6 +135,16 @@ class Expressions(ABC):
             e, f"{name} is a Python value; a specification knows parameters, Sorts, States and predicates"
         )
 
+    def meaning_outside(self, node: ast.AST) -> object:
+        """What a name, or a name in a module, means outside the function; None if nothing."""
+        match node:
+            case ast.Name(name):
+                return self.source.function.__globals__.get(name)
+            case ast.Attribute(ast.expr() as thing, name):
+                module = self.meaning_outside(thing)
+                return getattr(module, name, None) if isinstance(module, ModuleType) else None
+        return None
+
     def names(self, e: ast.expr, env: Names, thing: object) -> bool:
         """Whether an expression is a name for this very thing."""
         return isinstance(e, ast.Name | ast.Attribute) and self.value(e, env) is thing

@@ -7,7 +7,9 @@ read, also one whose value is not used.  This file knows functions and statement
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any as Anything
 from typing import TypeAlias, get_type_hints
@@ -149,6 +151,24 @@ def parameters(f: Callable[..., Anything]) -> tuple[Var, ...]:
     """A fresh variable for each parameter of an action but the state."""
     hints = reader(f).parameters()
     return tuple(Var(name, sort) for name, sort in hints.items() if issubclass(sort, Sort))
+
+
+def sorts_of_text(f: Callable[..., Anything]) -> Iterator[type[Sort]]:
+    """Every sort that the text of a function names, or that of a helper.
+
+    Terms keep only what matters: `True or any(... for v in Value)` is true without a Value, and yet it runs over them.
+    """
+    pending, seen = [f], set[Callable[..., Anything]]()
+    while pending:
+        r = reader(pending.pop())
+        seen.add(r.source.function)
+        definition = r.source.definition
+        for node in itertools.chain(*map(ast.walk, (definition.args, *definition.body))):
+            found = r.meaning_outside(node)
+            if is_sort(found):
+                yield found
+            elif inspect.isfunction(found) and found.__module__ != language.__name__ and found not in seen:
+                pending.append(found)
 
 
 def read_predicate(f: Callable[..., Anything], now: StateTerm | None, *args: Var) -> Formula:

@@ -20,7 +20,7 @@ from typing import Any as Anything
 from typing import get_type_hints
 
 from .language import BadDeclaration, Many, Sort, State, has_role, item_of, relations_of
-from .reading import parameters, read_predicate, read_state, read_step
+from .reading import parameters, read_predicate, read_state, read_step, sorts_of_text
 from .term import All, Any, Formula, StateTerm, Step, filters_of, formulas_of, start, within
 from .typecheck import TypeChecker
 
@@ -141,6 +141,8 @@ class Specification:
         formulas = [*filters_of(self.first), *(f for one in self.steps.values() for f in formulas_of(one))]
         for t in (*formulas, *self.claims.values(), *self.axioms.values()):
             yield from (x.sort for f in within(t) if isinstance(f, Any | All) for x in f.vars)
+        for f in (self.init, *self.actions, *self.properties, *self.assumes):
+            yield from sorts_of_text(f)
 
     @property
     def properties(self) -> tuple[Function, ...]:

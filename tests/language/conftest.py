@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
-from quorate.checker.language import has_role
+from quorate.checker.instance import Instance
+from quorate.checker.language import State, has_role, relations_of
 from quorate.checker.reading import parameters, read_predicate, read_state, read_step
 from quorate.checker.source import Unreadable
 from quorate.checker.term import start
@@ -130,3 +133,202 @@ def refuses(write_module: Write) -> Refuses:
         assert remedy in said
 
     return check
+
+
+# Random specifications -----------------------------------------------------------------------
+
+SORTS = """\
+from quorate.checker.language import Many, Set, Sort, State, action, implies, init, invariant, require
+
+
+class A(Sort): ...
+class B(Sort, ordered=True): ...
+class Q(Many[A]): ...
+class W(Many[B]): ...
+
+
+class S(State):
+    p: Set[A]
+    o: Set[B]
+    r: Set[A, B]
+    t: Set[B, B, A]
+"""
+FIELDS = {"p": "A", "o": "B", "r": "AB", "t": "BBA"}
+ITEMS = {"Q": "A", "W": "B"}
+PARAMETERS = {"a": "A", "b": "B", "c": "B", "q": "Q"}
+
+Scope = dict[str, str]
+"""The variables in scope, each with the name of its sort."""
+
+
+class Writer:
+    """Writes random formulas, relations and actions of the subset as Python text."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.count = 0
+        self.states = ["now"]
+
+    def one_of(self, things: Sequence[str]) -> str:
+        return self.draw(st.sampled_from(list(things)))
+
+    def maybe(self) -> bool:
+        return self.draw(st.booleans())
+
+    def fresh(self) -> str:
+        self.count += 1
+        return f"x{self.count}"
+
+    def of(self, scope: Scope, sort: str) -> list[str]:
+        return [x for x, s in scope.items() if s == sort]
+
+    def formula(self, scope: Scope, depth: int) -> str:
+        """A claim, of at most this depth."""
+        kinds = ["in", "all", "any"] if depth else ["truth"]
+        if depth:
+            kinds += ["not", "and", "or", "implies"]
+        kinds += [f"compare {s}" for s in "AB" if self.of(scope, s)]
+        kinds += [f"member {s}" for s in ITEMS if self.of(scope, s) and self.of(scope, ITEMS[s])]
+        if not depth and scope:
+            kinds += [f"in {name}" for name, sorts in FIELDS.items() if all(self.of(scope, x) for x in sorts)]
+        if scope.items() >= PARAMETERS.items() and "helper" in self.states:
+            kinds.append("helper")
+        kind, _, of = self.one_of(kinds).partition(" ")
+        match kind:
+            case "truth":
+                return self.one_of(["True", "False"])
+            case "in" if of:
+                return f"({self.row(scope, FIELDS[of])}) in {self.state()}.{of}"
+            case "in":
+                return self.inside(scope, depth)
+            case "not":
+                return f"not ({self.formula(scope, depth - 1)})"
+            case "and" | "or":
+                first, second = self.formula(scope, depth - 1), self.formula(scope, depth - 1)
+                return f"({first} {kind} {second})" if self.maybe() else f"{first} {kind} {second}"
+            case "implies":
+                return f"implies({self.formula(scope, depth - 1)}, {self.formula(scope, depth - 1)})"
+            case "all" | "any":
+                clauses, inner = self.clauses(scope, depth - 1)
+                return f"{kind}({self.formula(inner, depth - 1)} {clauses})"
+            case "compare":
+                return self.compared(scope, of)
+            case "member":
+                item, many = self.one_of(self.of(scope, ITEMS[of])), self.one_of(self.of(scope, of))
+                return f"{item} {self.one_of(['in', 'not in'])} {many}"
+        return f"h({self.state()}, a, b, c, q)"
+
+    def compared(self, scope: Scope, sort: str) -> str:
+        signs = ["==", "!=", "<", "<=", ">", ">="] if sort == "B" else ["==", "!="]
+        out = self.one_of(self.of(scope, sort))
+        for _ in range(self.draw(st.integers(1, 2))):
+            out += f" {self.one_of(signs)} {self.one_of(self.of(scope, sort))}"
+        if sort == "B" and self.of(scope, "W") and self.maybe():
+            out += f" in {self.one_of(self.of(scope, 'W'))}"
+        return out
+
+    def inside(self, scope: Scope, depth: int) -> str:
+        """`(x, y) in` some relation whose columns have variables; a quantifier where there is none."""
+        able = [name for name, sorts in FIELDS.items() if all(self.of(scope, s) for s in sorts)]
+        if not able:
+            clauses, inner = self.clauses(scope, depth - 1)
+            return f"any({self.formula(inner, depth - 1)} {clauses})"
+        sorts = FIELDS[self.one_of(able)]
+        return f"({self.row(scope, sorts)}) {self.one_of(['in', 'not in'])} {self.relation(scope, sorts, depth - 1)}"
+
+    def state(self) -> str:
+        return self.one_of([s for s in self.states if s != "helper"])
+
+    def row(self, scope: Scope, sorts: str) -> str:
+        return ", ".join(self.one_of(self.of(scope, s)) for s in sorts) + ("," if len(sorts) == 1 else "")
+
+    def clauses(self, scope: Scope, depth: int, wanted: str = "") -> tuple[str, Scope]:
+        """`for x in A if ...`, binding at least the sorts that are wanted; and the scope within."""
+        out, inner = list[str](), dict(scope)
+        for sort in wanted or self.one_of(["A", "B", "Q", "W", "AB", "BB", "QA"]):
+            sets = [m for m in self.of(inner, "Q") + self.of(inner, "W") if ITEMS[inner[m]] == sort]
+            x = self.fresh()
+            out.append(f"for {x} in {self.one_of([sort, *sets])}")
+            inner[x] = sort
+            if self.maybe():
+                out.append(f"if {self.formula(inner, max(0, depth - 1))}")
+        return " ".join(out), inner
+
+    def relation(self, scope: Scope, sorts: str, depth: int) -> str:
+        """A relation with these columns."""
+        kinds = ["comprehension"] + ["field"] * 2 * (sorts in FIELDS.values())
+        kinds += ["display"] * all(self.of(scope, s) for s in sorts)
+        if depth > 0:
+            kinds += ["join", "part"]
+        match self.one_of(kinds):
+            case "field":
+                return f"{self.state()}.{self.one_of([n for n, s in FIELDS.items() if s == sorts])}"
+            case "display":
+                rows = [f"({self.row(scope, sorts)})" for _ in range(self.draw(st.integers(1, 2)))]
+                return "{" + ", ".join(rows) + "}"
+            case "comprehension":
+                clauses, inner = self.clauses(scope, max(0, depth), sorts)
+                return f"{{({self.row(inner, sorts)}) {clauses}}}"
+            case kind:
+                sign = "|" if kind == "join" else "-"
+                left, right = self.relation(scope, sorts, depth - 1), self.relation(scope, sorts, depth - 1)
+                return f"({left} {sign} {right})" if self.maybe() else f"{left} {sign} {right}"
+
+    def changes(self, scope: Scope, depth: int) -> str:
+        names = self.draw(st.lists(st.sampled_from(sorted(FIELDS)), min_size=1, max_size=2, unique=True))
+        given = (
+            self.relation(scope, FIELDS[n], depth) if self.draw(st.integers(0, 9)) else "set()" for n in names
+        )
+        return ", ".join(f"{n}={r}" for n, r in zip(names, given, strict=True))
+
+    def action(self) -> str:
+        self.states = ["now", "helper"]
+        scope = dict(PARAMETERS)
+        head = "now: S, a: A, b: B, c: B, q: Q"
+        lines = [f"    require({self.formula(scope, 2)})" for _ in range(self.draw(st.integers(0, 2)))]
+        if self.maybe():
+            lines.append(f"    nxt = now.but({self.changes(scope, 1)})")
+            self.states.append("nxt")
+            lines.append(f"    require({self.formula(scope, 1)})")
+        return "\n".join(
+            [
+                f"@action\ndef act({head}) -> S:",
+                *lines,
+                f"    return {self.state()}.but({self.changes(scope, 2)})",
+            ]
+        )
+
+    def specification(self) -> str:
+        """A whole specification: an initial state, a helper, an action, a property."""
+        head = "now: S, a: A, b: B, c: B, q: Q"
+        opened = f"{{(x,) for x in B if {self.fixed()}}}"
+        first = f"@init\ndef first() -> S:\n    return S(p={{(x,) for x in A}}, o={opened})"
+        helper = f"def h({head}) -> bool:\n    return {self.formula(dict(PARAMETERS), 2)}"
+        claim = f"@invariant\ndef claim(now: S) -> bool:\n    return {self.formula({}, 3)}"
+        return "\n\n\n".join([SORTS, first, helper, claim, self.action()]) + "\n"
+
+    def fixed(self) -> str:
+        return self.one_of(["True", "all(y <= x for y in B)", "any(x < y for y in B)", "False"])
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    return Writer(draw).specification()
+
+
+@pytest.fixture(scope="session")
+def specification_texts() -> st.SearchStrategy[str]:
+    """Random specifications, as text."""
+    return texts()
+
+
+@pytest.fixture
+def alter() -> Callable[[State, Instance, random.Random], State]:
+    """A state with one random row more or less, reachable or not."""
+
+    def altered(state: State, instance: Instance, chance: random.Random) -> State:
+        name, sorts = chance.choice(list(relations_of(type(state)).items()))
+        row = tuple(chance.choice(instance.members[s]) for s in sorts)
+        return state.but(**{name: getattr(state, name) ^ {row}})
+
+    return altered
