@@ -24,7 +24,7 @@ class Rule(enum.Enum):
     MEMBERS = "all nodes know the same members and quorum sizes, and are members"
     QUORUMS_MEET = "any two quorums meet"
     RECOVERED = "what was promised, accepted or opened before a crash is recovered after it"
-    JUSTIFIED = "what is recovered beyond the trace was proposed in its ballot"
+    GAP = "what a gap of the trace hides does not contradict what the trace tells"
     OWN_BALLOT = "a node opens, leads and proposes in its own ballots, each above the last that it opened"
     ASKED = "a node promises and accepts what it was asked to by the message that it consumed"
     QUORUM = "a quorum is a set of members, large enough for its phase"

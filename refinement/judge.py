@@ -2,7 +2,7 @@
 
 The guard of an action is the `require` in the specification's text, evaluated over the state that the trace has led
 to; nothing here says again what an acceptor or a leader may do.  What is said here is what ties a line to its
-action: that it consumed the message it answers, that the quorum it names is one and was heard, that its messages are true.
+action: it consumed the message it answers, the quorum it names is one and was heard, its messages are true.
 
 A node acts on what it received, the specification on what is so.  Both are asked for, and so the verdict on a line is
 the same in every causal order.
@@ -37,9 +37,6 @@ class Judge:
         self.members = Members()
         self.unverified = 0
         self._debts = Debts()
-        self._trusted: dict[int, str] = {}
-        """What is taken for chosen because of a gap."""
-        self._trusted_upto = 0
         self._entries: dict[Entry, Entry] = {}
         self._handlers: dict[type, Callable[[Node, Any], None]] = {
             events.Prepare: self._prepare,
@@ -136,10 +133,10 @@ class Judge:
                 for s in slots:
                     self.ledger.assume_accepted(sender, s, b)
             case messages.Accept(commit=commit) | messages.Heartbeat(commit=commit):
-                self._trusted_upto = max(self._trusted_upto, commit or 0)
+                self.ledger.trust_index(commit or 0)
             case messages.Learn(entries=entries):
                 for s, v in entries:
-                    self._trusted.setdefault(s, v)
+                    self.ledger.trust_chosen(s, v)
         for relation, row in mapping.implied(message):
             self.ledger.assume(relation, row)
             if relation == "prepared":
@@ -168,7 +165,9 @@ class Judge:
             raise Diverges(Rule.OWN_BALLOT, f"{b} is no ballot of {node.name}", ("prepare", (b,)))
         self._act(node, line)
         if used is not None and b < used:
-            raise Diverges(Rule.OWN_BALLOT, f"{b} is below {used}, which {node.name} opened", ("prepare", (b,)))
+            raise Diverges(
+                Rule.OWN_BALLOT, f"{b} is below {used}, which {node.name} opened", ("prepare", (b,))
+            )
         node.ballot_used = b
         self.ledger.expect(b)
         if self._debts:
@@ -209,7 +208,9 @@ class Judge:
         if recv is None:
             asked = b.node == a
         else:
-            asked = type(recv) is messages.Accept and recv.ballot == b and _is_part(line.entries, recv.entries)
+            asked = (
+                type(recv) is messages.Accept and recv.ballot == b and _is_part(line.entries, recv.entries)
+            )
         if not asked:
             raise Diverges(Rule.ASKED, f"{a} was not asked to accept this in {b}", _first(line, node))
         self._act(node, line)
@@ -227,7 +228,9 @@ class Judge:
         b, q = line.ballot, self.members.quorum(line.quorum, 2)
         for s, v in line.entries:
             if not self.ledger.is_chosen_by(s, v, q, b):
-                raise Diverges(self.ledger.chosen, f"{v!r} is not chosen in slot {s}", ("chosen", (s, v, q, b)))
+                raise Diverges(
+                    self.ledger.chosen, f"{v!r} is not chosen in slot {s}", ("chosen", (s, v, q, b))
+                )
             unheard = q - node.acceptors.get((b, s), _NOBODY)
             if unheard and not node.has_committed(s):
                 reason = f"{node.name} received no acceptance of slot {s} in {b} from {_listed(unheard)}"
@@ -238,11 +241,10 @@ class Judge:
         """Hold what a node says it learned against what it was told, and against what is so."""
         if s not in node.told:
             raise Diverges(Rule.TOLD, f"nothing that {node.name} received says that slot {s} is chosen")
-        if self.ledger.is_chosen(s, v, self.members.names, self.members.phase2):
-            return
-        is_trusted = s <= self._trusted_upto or s in self._trusted
-        if not is_trusted or self._trusted.setdefault(s, v) != v:
-            raise Diverges(self.ledger.chosen, f"{v!r} is not chosen in slot {s}", ("chosen", (s, v, None, None)))
+        if not self.ledger.is_chosen(s, v, self.members.names, self.members.phase2):
+            raise Diverges(
+                self.ledger.chosen, f"{v!r} is not chosen in slot {s}", ("chosen", (s, v, None, None))
+            )
 
     def _apply(self, node: Node, line: events.Apply) -> None:
         committed = node.committed

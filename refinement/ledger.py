@@ -23,7 +23,7 @@ from ..spec.sorts import Ballot as BallotSort
 from ..spec.sorts import Quorum as QuorumSort
 from ..spec.sorts import Slot, Value
 from ..traces.messages import Ballot, Report
-from .divergence import Diverges
+from .divergence import Diverges, Rule
 from .mapping import Action, Quorum
 
 WAYS = {"reported": [(0, 1), (0, 1, 2)]}
@@ -48,6 +48,8 @@ class Ledger:
         self._likely: list[Ballot] = []
         """Ballots that were prepared, those in which something was last found chosen first."""
 
+        self._trusted: dict[int, str] = {}
+        self._trusted_upto = 0
         self._lead_requires = list(self._of_lead())
 
     def _chosen_text(self) -> Require:
@@ -126,7 +128,10 @@ class Ledger:
         return self._is_chosen(s, v, q, b)
 
     def is_chosen(self, s: int, v: str, members: Iterable[str], size: int) -> bool:
-        """Whether some quorum of this size or more, among these members, chose the value in some ballot."""
+        """Whether some quorum of this size or more, among these members, chose the value in some ballot.
+
+        What a gap may hide is taken on trust (`trust_index`).
+        """
         known = list(members)
         for i, b in enumerate(self._likely):
             q = frozenset(a for a in known if self.has("accepted", a, s, b, v))
@@ -134,12 +139,21 @@ class Ledger:
                 if i:
                     self._likely.insert(0, self._likely.pop(i))
                 return True
-        return False
+        is_trusted = s <= self._trusted_upto or s in self._trusted
+        return is_trusted and self.trust_chosen(s, v)
 
     def expect(self, b: Ballot) -> None:
         """Values may come to be chosen in this ballot."""
         if b not in self._likely:
             self._likely.insert(0, b)
+
+    def trust_index(self, upto: int) -> None:
+        """Every slot up to this one is chosen, as a message says whose sender's trace has a gap."""
+        self._trusted_upto = max(self._trusted_upto, upto)
+
+    def trust_chosen(self, s: int, v: str) -> bool:
+        """Take a value for chosen, for the same reason; False if another was taken for it."""
+        return self._trusted.setdefault(s, v) == v
 
     # What happened in a gap --------------------------------------------------------------
 
@@ -150,8 +164,10 @@ class Ledger:
         """
         if relation == "proposed":
             s, b, v = row
-            if (other := self.proposed(s, b)) not in (None, v):
-                raise Diverges(self._one_proposal, f"slot {s} has another proposal", None, [("proposed", (s, b, other))])
+            other = self.proposed(s, b)
+            if other is not None and other != v:
+                reason = f"in slot {s}, ballot {b} proposed {other!r}, and not {v!r}"
+                raise Diverges(Rule.GAP, reason, None, [("proposed", (s, b, other))])
         self.machine.put(relation, row)
 
     def assume_promise(self, a: str, b: Ballot, report: Iterable[Report]) -> None:
@@ -170,11 +186,3 @@ class Ledger:
             self.machine.put("accepted", (a, s, b, v))
         else:
             self.machine.take("accept", a, s, b, v)
-
-    @property
-    def _one_proposal(self) -> Require:
-        """The `require` of propose that looks for another proposal in the slot."""
-        requires = self.spec.steps["propose"].requires
-        return next(r for r in requires if "proposed" in r.place.text)
-
-

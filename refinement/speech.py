@@ -49,8 +49,8 @@ def check_sent(ledger: Ledger, members: Members, node: Node, line: AnyLine, mess
             _check_index(ledger, members, node, commit)
         case messages.Accepted(ballot=b, slots=slots):
             for s in slots:
-                v = ledger.proposed(s, b)
-                if v is None or not ledger.has("accepted", a, s, b, v):
+                proposed = ledger.proposed(s, b)
+                if proposed is None or not ledger.has("accepted", a, s, b, proposed):
                     raise _untrue(message, f"{a} did not accept in slot {s} in this ballot")
         case messages.Nack(promised=promised):
             if ledger.left(a) != promised:
@@ -83,7 +83,9 @@ def _check_report(ledger: Ledger, node: Node, message: messages.Promise) -> None
 
 def _check_index(ledger: Ledger, members: Members, node: Node, commit: int | None) -> None:
     if commit is not None and commit > node.told.upto:
-        reason = f"{node.name} says that every slot up to {commit} is chosen, and knows so up to {node.told.upto}"
+        reason = (
+            f"{node.name} says that every slot up to {commit} is chosen, and knows so up to {node.told.upto}"
+        )
         raise Diverges(Rule.KNOWN, reason)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..language import Sort, relations_of
@@ -21,7 +22,7 @@ from .store import Bounds, Pattern, Several, Store, between, bounds_name, member
 
 
 class Undrivable(Exception):
-    """A specification asks what would take all members of a sort to answer; the message is one line: where, and what."""
+    """A specification asks what only a walk through a sort could answer; the message is one line: where, and what."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def store_of(spec: Specification, planner: Planner, patterns: Mapping[str, Itera
 
 
 def print_step(printer: Printer, name: str, plan: StepPlan) -> None:
-    """Three kinds of function: `requireN_NAME` for each require, `then_NAME` for the effect, and `step_NAME` for all."""
+    """Functions for a step: `requireN_NAME` for each require, `then_NAME` for the effect, `step_NAME` for all."""
     params = [printer.name(x) for x in plan.params]
     args = ", ".join(params)
     for i, test in enumerate(plan.requires):
@@ -122,8 +123,7 @@ def _print_effect(printer: Printer, changes: Sequence[Change]) -> None:
     """First everything that reads the state before, then everything that changes it."""
     writes: list[Callable[[], None]] = []
     for change in changes:
-        for raised in change.raised:
-            writes.append(lambda change=change, raised=raised: _print_raise(printer, change, raised))  # type: ignore[misc]
+        writes += [partial(_print_raise, printer, change.relation, raised) for raised in change.raised]
         for verb, found in (("drop", change.gone), ("put", change.come)):
             for rows, search in found:
                 writes.append(_print_rows(printer, f"{verb}_{change.relation}", rows, search))
@@ -149,10 +149,10 @@ def _print_rows(printer: Printer, writer: str, rows: Rows, search: Search) -> Ca
     return write
 
 
-def _print_raise(printer: Printer, change: Change, raised: Raise) -> None:
+def _print_raise(printer: Printer, relation: str, raised: Raise) -> None:
     names = [printer.name(x) for x in raised.key]
     key = names[0] if len(names) == 1 else f"({', '.join(names)})"
-    below, bound, old = bounds_name(change.relation), printer.name(raised.bound), printer.fresh("old")
+    below, bound, old = bounds_name(relation), printer.name(raised.bound), printer.fresh("old")
     with printer.block(f"if ({old} := {below}.get({key})) is None or {old} < {bound}:"):
         printer.line(f"{below}[{key}] = {bound}")
 
@@ -180,6 +180,6 @@ def print_query(printer: Printer, name: str, params: Sequence[Var], searches: Se
     with printer.function(name, [printer.name(x) for x in params]):
         for search in searches:
             row = "".join(f"{printer.name(x)}, " for x in search.found)
-            printer.walk(search.moves, lambda row=row: printer.line(f"yield ({row})"))  # type: ignore[misc]
+            printer.walk(search.moves, partial(printer.line, f"yield ({row})"))
         printer.line("return")
         printer.line("yield")

@@ -159,7 +159,7 @@ class Printer:
         return call
 
     def branch(self, search: Search) -> str | None:
-        """Whether a trie has a branch, which is never empty: enough for a search whose only move takes any row there."""
+        """Whether a trie has a branch, which is never empty: enough where any row that is there will do."""
         match search.moves:
             case (Each(relation, row, new) as each,) if sum(x in new for x in row) == len(new):
                 stored = self.store[relation]
@@ -261,9 +261,12 @@ class Printer:
         columns = [x for i, x in enumerate(move.row) if i != stored.cut]
         targets, same = self.targets(move, columns, set())
         top = self.fresh("top")
-        with self.block(f"for {targets}, {top} in {bounds_name(move.relation)}.items():"):
-            with self.only_if([*same, f"{self.name(move.row[stored.cut])} < {top}"]):
-                then()
+        below = f"{self.name(move.row[stored.cut])} < {top}"
+        with (
+            self.block(f"for {targets}, {top} in {bounds_name(move.relation)}.items():"),
+            self.only_if([*same, below]),
+        ):
+            then()
 
     # Writing -----------------------------------------------------------------------------
 

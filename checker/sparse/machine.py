@@ -34,9 +34,9 @@ Members: TypeAlias = Mapping[type[Sort], Sequence[Any]]
 class Machine:
     """A state of a specification, in which steps can be taken.
 
-    `members` gives those of sorts that are known beforehand; no other sort is ever walked through.  `ways` says by which
-    columns the rows of a relation are found, where that should not be all that the specification asks for: fewer
-    ways take less memory, and what no way leads to is filtered.  Raises `Undrivable` when the specification asks what
+    `members` gives those of sorts that are known beforehand; no other sort is ever walked through.  `ways` says by
+    which columns the rows of a relation are found, where that should not be all that the specification asks for:
+    fewer ways take less memory, and what no way leads to is filtered.  Raises `Undrivable` when the specification asks what
     only a walk through a sort could answer.
     """
 
@@ -114,7 +114,7 @@ class Machine:
             self._names[f"put_{relation}"](*row)
 
     def bound(self, relation: str, row: Sequence[Any]) -> Any | None:
-        """Below what a relation kept as bounds has every row of this key; None if nowhere.  The cut column is not read."""
+        """Below what a relation kept as bounds has every row of this key, or None; the cut column is not read."""
         stored = self.store[relation]
         assert isinstance(stored, Bounds), f"{relation} is not kept as bounds"
         return stored.bound(row)

@@ -105,7 +105,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Each:
-    """Go on with each row of a relation that agrees with the columns that are bound; `new` are the variables it binds."""
+    """Go on with each row of a relation that agrees with what is bound; `new` are the variables that it binds."""
 
     relation: str
     row: tuple[Var, ...]

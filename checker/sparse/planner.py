@@ -107,7 +107,7 @@ class Planner:
     def searches(
         self, variables: Sequence[Var], body: Formula, bound: frozenset[Var], found: Sequence[Var]
     ) -> list[Search]:
-        """Searches that together find every value of `found` for which some values of the variables make a formula true.
+        """Searches that together find every value of `found` for which the formula is true of some values of the variables.
 
         Raises `NotDriven`.
         """
@@ -245,7 +245,7 @@ class _Hunt:
         return sum(x not in self.wanted for x in t.args) / len(t.args)
 
     def interval(self, x: Var, claims: Sequence[Formula]) -> Between | None:
-        """The test that there is a value of x, if all that is said of x is what it is below and what it is not below."""
+        """The test that there is a value of x, if all that is said of x is what it is below or not below."""
         if x in self.found or x.sort in self.planner.given:
             return None
         floors, ceilings = list[Bound](), list[Bound]()

@@ -1,9 +1,9 @@
 """How rows are stored: as tries whose levels are the columns that plans find bound, or as bounds.
 
-A plan that knows the acceptor and the slot of a row, and wants ballot and value, needs a way from (acceptor, slot) to
-the rest.  The ways that the plans of a specification need are known when it is compiled; those of which each
-contains the last share one trie, so `log` is found by acceptor, and then by slot, at the price of one.  At the bottom of
-a trie stands what is left of a row: bare where there is one, in a set where there are several.  No branch is empty.
+A plan that knows the acceptor and the slot of a row, and wants ballot and value, needs a way from (acceptor, slot)
+to the rest.  The ways that the plans of a specification need are known when it is compiled; those of which each
+contains the last share one trie, so `log` is found by acceptor, and then by slot, at the price of one.  At the bottom
+of a trie stands what is left of a row: bare where there is one, in a set where there are several.  No branch is empty.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Trie:
 
 
 def tries_for(columns: int, patterns: Iterable[Pattern]) -> tuple[Trie, ...]:
-    """The tries by which all these patterns can be followed: as few as a greedy choice finds, the first for membership."""
+    """The tries by which all these patterns can be followed, as few as a greedy choice finds; the first tells membership."""
     chains: list[list[Pattern]] = [[frozenset(range(columns))]]
     for pattern in sorted(set(patterns), key=lambda p: (-len(p), sorted(p))):
         chain = next((c for c in chains if pattern < c[-1]), None)
