@@ -6,9 +6,10 @@ Exactly once. A client numbers its commands 1, 2, 3 ... and retries one under it
 answered. Its session, which is part of the state, keeps each answer until the client says that it needs it
 no more (`floor`), so a command that is chosen twice is applied once and answered twice alike. Numbers of one
 client may arrive in any order: a client that has several commands in flight learns their order from the
-versions.Sessions are kept for the `SESSIONS_MAX` clients that spoke
-last. A client that sleeps through as many others finds its session gone and is refused, unless none of its commands
-was answered before: exactly once ends there.
+versions.
+
+Sessions are kept for the `SESSIONS_MAX` clients that spoke last. A client that sleeps through as many others
+finds its session gone and is refused, unless none of its commands was answered before: exactly once ends there.
 """
 
 from typing import Annotated, Final, NamedTuple, TypeAlias

@@ -463,20 +463,26 @@ def bare_cluster():
     return Cluster
 
 
+def traces_of_random_run(seed: int, steps: int = 400, names: str = "abc", **config: object) -> dict[str, str]:
+    """Per node all lines of all its boots in a random run that ends in order, as NDJSON text."""
+    cluster = Cluster(names, seed, **config).start()
+    cluster.wander(steps)
+    cluster.heal()
+    for name in cluster.nodes:
+        cluster.step(name, Stop())
+    cluster.settle()
+    return {name: node.trace() for name, node in cluster.nodes.items()}
+
+
+def random_run(seed: int, steps: int, names: str) -> str:
+    """The same as one text."""
+    return "".join(traces_of_random_run(seed, steps, names).values())
+
+
 @pytest.fixture
 def traces_of_a_run():
-    """The trace of a random run: per node its name and all its lines as NDJSON text, ready to be checked."""
-
-    def run(seed: int, steps: int = 400, names: str = "abc", **config: object) -> dict[str, str]:
-        cluster = Cluster(names, seed, **config).start()
-        cluster.wander(steps)
-        cluster.heal()
-        for name in cluster.nodes:
-            cluster.step(name, Stop())
-        cluster.settle()
-        return {name: node.trace() for name, node in cluster.nodes.items()}
-
-    return run
+    """The traces of a random run, per node, ready to be checked: see `traces_of_random_run`."""
+    return traces_of_random_run
 
 
 @pytest.fixture

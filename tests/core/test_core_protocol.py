@@ -676,7 +676,7 @@ def test_an_unanswered_proposal_is_sent_again_as_it_was_to_the_silent(make_clust
     cluster.settle()
     cluster.submit("a", "y")
     cluster.sync("a")
-    original = [message for _, message in cluster.flying if isinstance(message, Accept)][0]
+    original = next(message for _, message in cluster.flying if isinstance(message, Accept))
     cluster.flying = [(name, message) for name, message in cluster.flying if name == "b"]
     cluster.settle()
     cluster.tick("a", 20)
