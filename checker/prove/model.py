@@ -1,7 +1,7 @@
 """A solver's model, made small and read back as a counterexample.
 
 Small matters more than fast here: a person reads it.  Wishes are put to the solver one by one (no set is empty, this
-sort has one element less) and those that it cannot grant are given up.
+sort has one element only, or two) and those that it cannot grant are given up.
 """
 
 from __future__ import annotations
@@ -29,17 +29,16 @@ WISH_STEPS_MAX = 1_000_000
 
 
 def small_model(solver: z3.Solver, smt: Smt) -> z3.ModelRef:
-    """A model of what the solver holds, which it has just found satisfiable, with no sort larger than need be."""
+    """A model of what the solver holds, which it has just found satisfiable, with no sort much larger than need be."""
     solver.set(rlimit=WISH_STEPS_MAX)
     model = solver.model()
     for wish in no_set_is_empty(smt.sorts):
         model = granted(solver, smt.formula(wish)) or model
-    for sort in tuple(smt.sorts):
-        while (size := len(universe(smt, model, sort))) > 1:
-            fewer = granted(solver, at_most(size - 1, sort, smt))
-            if fewer is None:
+    for sort in sorted(smt.sorts, key=lambda s: (not s.ordered, issubclass(s, Many))):
+        for size in range(1, len(universe(smt, model, sort))):
+            if smaller := granted(solver, at_most(size, sort, smt)):
+                model = smaller
                 break
-            model = fewer
     return model
 
 

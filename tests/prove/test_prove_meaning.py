@@ -205,7 +205,7 @@ def can_be(solver: z3.Solver, t: z3.BoolRef) -> bool:
     return bool(answer == z3.sat)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_formula_means_the_same_to_the_evaluator_and_to_z3(data: st.DataObject) -> None:
     members = data.draw(universes())
@@ -220,7 +220,7 @@ def test_a_formula_means_the_same_to_the_evaluator_and_to_z3(data: st.DataObject
     assert can_be(solver, z3.Not(said)) is not true
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_membership_in_a_relation_is_said_as_a_formula(data: st.DataObject) -> None:
     members = data.draw(universes())
@@ -236,7 +236,7 @@ def test_membership_in_a_relation_is_said_as_a_formula(data: st.DataObject) -> N
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_what_holds_after_a_step_is_what_is_said_of_its_state_before(data: st.DataObject) -> None:
     members = data.draw(universes())

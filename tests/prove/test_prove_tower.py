@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -12,6 +13,7 @@ from quorate.checker.prove.proof import obligations, prove
 from quorate.checker.prove.solving import Z3, Outcome
 from quorate.checker.refinement import Tower
 from quorate.checker.specification import Specification
+from quorate.checker.term import mentions
 from quorate.refinement.tower import tower
 
 INVARIANTS = {
@@ -37,14 +39,18 @@ def test_the_tower_is_proved(multipaxos_tower: Tower, seed: int) -> None:
     assert (proof.count("proved"), proof.count("skipped")) == (42, 39)
 
 
-@pytest.mark.parametrize(("level", "name"), [(level, name) for level in INVARIANTS for name in INVARIANTS[level]])
+@pytest.mark.parametrize(
+    ("level", "name"), [(level, name) for level in INVARIANTS for name in INVARIANTS[level]]
+)
 def test_every_invariant_is_needed(level: str, name: str) -> None:
-    dropped = tower(level).without(name)
-    proof = prove(dropped)
-    assert proof.verdict == "refuted"
-    for outcome in proof.objections():
-        assert outcome.counterexample is not None
-        assert outcome.counterexample.refuted() == ""
+    """Without it some obligation of its own floor fails; the floors above do not know of it."""
+    asked = [o for o in obligations(tower(level).without(name)) if o.level.split(" is ")[0] == level]
+    outcomes = [Z3().discharge(o) for o in asked if not o.skipped]
+    assert {o.result for o in outcomes} == {"proved", "failed"}
+    for outcome in outcomes:
+        if outcome.result == "failed":
+            assert outcome.counterexample is not None
+            assert outcome.counterexample.refuted() == ""
 
 
 def test_the_invariants_are_these() -> None:
@@ -97,8 +103,6 @@ def test_nothing_but_the_lowest_floors_axioms_is_assumed(multipaxos_tower: Tower
 
 
 def _without_axioms(spec: Specification) -> Specification:
-    from dataclasses import replace
-
     return replace(spec, assumes=())
 
 
@@ -109,13 +113,7 @@ def test_what_is_skipped_would_have_been_proved(multipaxos_tower: Tower) -> None
         if o.skipped and spec is not None:
             changed = spec.steps[o.action].changed()
             told = {h.name: h for h in o.hypotheses}[o.conjunct]
-            assert not _relations_in(told.formula) & changed.keys()
-
-
-def _relations_in(formula: object) -> set[str]:
-    from quorate.checker.term import In, within
-
-    return {t.relation for t in within(formula) if isinstance(t, In)}  # type: ignore[arg-type]
+            assert not mentions(told.formula) & changed.keys()
 
 
 def test_a_specification_of_ones_own_is_proved_by_itself(module_of: Callable[[str], ModuleType]) -> None:
@@ -147,7 +145,7 @@ def test_outcomes_are_told_as_they_come(multipaxos_tower: Tower) -> None:
     assert seen == [(o.obligation, i, 2) for i, o in enumerate(proof.outcomes, 1)]
 
 
-TOKEN = '''
+TOKEN = """
 from ..checker.language import Set, Sort, State, action, implies, init, invariant, require, safety
 
 
@@ -183,4 +181,4 @@ def one_holder(now: Token) -> bool:
 @safety
 def never_two(now: Token) -> bool:
     return not any((p,) in now.holds and (o,) in now.holds and p != o for p in Process for o in Process)
-'''
+"""

@@ -1,0 +1,169 @@
+"""What is not known is never taken for proved, whatever the reason."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from quorate.checker.prove.obligation import Hypothesis, Obligation
+from quorate.checker.prove.proof import NothingToProve, Proof, obligations, prove
+from quorate.checker.prove.solving import Z3, Outcome
+from quorate.checker.refinement import Tower
+from quorate.checker.specification import Specification
+from quorate.checker.term import FALSE, TRUE
+from quorate.refinement.tower import tower
+
+
+def test_a_proof_is_not_known_when_the_solver_does_not_know(says: Callable[..., Z3]) -> None:
+    proof = prove(tower("voting"), says("unknown", "out of breath"))
+    assert proof.verdict == "unknown"
+    assert {o.reason for o in proof.objections()} == {"out of breath"}
+
+
+def test_a_solver_that_runs_out_of_time_does_not_know() -> None:
+    proof = prove(tower("voting"), Z3(seconds_max=0.001))
+    assert proof.verdict == "unknown"
+    assert {o.result for o in proof.objections()} == {"unknown"}
+    assert all(o.reason and o.counterexample is None for o in proof.objections())
+
+
+@pytest.mark.parametrize(
+    ("results", "verdict"),
+    [
+        (["proved", "skipped"], "proved"),
+        (["proved", "unknown"], "unknown"),
+        (["proved", "failed"], "refuted"),
+        (["unknown", "failed"], "refuted"),
+        ([], "unknown"),
+    ],
+)
+def test_a_verdict_is_as_good_as_its_worst_part(results: list[str], verdict: str) -> None:
+    o = Obligation("level", "init", "goal", "here", TRUE)
+    outcomes = tuple(Outcome(o, result, 0.0) for result in results)  # type: ignore[arg-type]
+    assert Proof(tower("consensus"), "none", outcomes, 0.0).verdict == verdict
+
+
+def test_a_refutation_whose_counterexample_fails_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quorate.checker.prove.counterexample import Counterexample
+
+    monkeypatch.setattr(Counterexample, "refuted", lambda self: "it does not hold water")
+    outcome = Z3().discharge(Obligation("level", "init", "goal", "here", FALSE))
+    assert (outcome.result, outcome.counterexample) == ("unknown", None)
+    assert "it does not hold water" in outcome.reason
+
+
+def test_a_goal_is_proved_from_its_hypotheses_alone() -> None:
+    o = Obligation("level", "init", "goal", "here", FALSE)
+    assert Z3().discharge(o).result == "failed"
+    told = Obligation("level", "init", "goal", "here", FALSE, (Hypothesis("absurd", FALSE),))
+    assert Z3().discharge(told).result == "proved"
+
+
+def test_axioms_that_contradict_one_another_are_refused(module_of: Callable[[str], ModuleType]) -> None:
+    with pytest.raises(NothingToProve, match=r"contradicts itself.*no_node, two_nodes"):
+        prove(Tower((Specification.of(module_of(ABSURD), "absurd"),)))
+
+
+def test_a_specification_that_claims_nothing_is_refused(module_of: Callable[[str], ModuleType]) -> None:
+    text = ABSURD.partition("@invariant")[0]
+    with pytest.raises(NothingToProve, match="claims nothing") as caught:
+        prove(Tower((Specification.of(module_of(text), "mute"),)))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_interrupted_proof_keeps_what_it_has_and_is_not_known() -> None:
+    class Impatient:
+        name = "impatient"
+        asked = 0
+
+        def discharge(self, obligation: Obligation) -> Outcome:
+            self.asked += 1
+            if self.asked > 4:
+                raise KeyboardInterrupt
+            return Z3().discharge(obligation)
+
+    proof = prove(tower("voting"), Impatient())
+    assert proof.verdict == "unknown"
+    assert len(proof.outcomes) == len(obligations(tower("voting")))
+    assert proof.count("proved") == 3, "one question went to the axioms"
+    assert {o.reason for o in proof.objections()} == {"interrupted"}
+
+
+HARD = """
+import sys, z3
+from quorate.checker.prove.smt import ask
+context = z3.Context()
+solver = z3.Solver(ctx=context)
+solver.set(timeout=120_000)
+S = z3.DeclareSort("S", context)
+f = z3.Function("f", S, S, S)
+a, b, x, y, z = z3.Consts("a b x y z", S)
+solver.add(z3.ForAll([x, y, z], f(f(x, y), z) == f(x, f(y, z))), z3.ForAll([x], f(f(x, x), x) == x))
+solver.add(z3.ForAll([x], z3.Exists([y], z3.And(y != x, f(y, x) != f(x, y)))), f(a, b) != f(b, a))
+print("asking", flush=True)
+try:
+    print(ask(solver))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_reaches_a_solver_at_work() -> None:
+    child = subprocess.Popen([sys.executable, "-c", HARD], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "asking\n"
+        time.sleep(0.3)
+        os.kill(child.pid, signal.SIGINT)
+        out, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    assert out == "interrupted\n"
+
+
+ABSURD = """
+from ..checker.language import Set, Sort, State, action, axiom, init, invariant
+
+
+class Node(Sort): ...
+
+
+class Nodes(State):
+    seen: Set[Node]
+
+
+@axiom
+def no_node() -> bool:
+    return all(n != n for n in Node)
+
+
+@axiom
+def two_nodes() -> bool:
+    return any(n != m for n in Node for m in Node)
+
+
+assumes = [no_node, two_nodes]
+
+
+@init
+def none() -> Nodes:
+    return Nodes()
+
+
+@action
+def see(now: Nodes, n: Node) -> Nodes:
+    return now.but(seen=now.seen | {(n,)})
+
+
+@invariant
+def nothing_is_seen(now: Nodes) -> bool:
+    return not any((n,) in now.seen for n in Node)
+"""
