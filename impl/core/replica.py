@@ -246,6 +246,7 @@ class Replica:
         )
         self._leadership = leadership
         self._leader = self.config.node
+        self._election.hear_leader()
         leadership.propose(committed)
         leadership.tick(committed)
 

@@ -221,6 +221,7 @@ class Cluster:
         self.answered: dict[int, str] = {}
         self.refused: dict[int, str] = {}
         self.submitted: dict[int, str] = {}
+        self._given: dict[int, tuple[str, int]] = {}
         self.story: list[tuple[str, Effect]] = []
 
     def __getitem__(self, name: str) -> Node:
@@ -264,6 +265,7 @@ class Cluster:
         tickets = range(len(self.submitted) + 1, len(self.submitted) + 1 + len(values))
         requests = tuple(zip(tickets, values, strict=True))
         self.submitted.update(requests)
+        self._given.update(dict.fromkeys(tickets, (name, self.nodes[name].boot)))
         self.step(name, Submitted(requests))
         return list(tickets)
 
@@ -400,6 +402,9 @@ class Cluster:
             self.answered[ticket] = values[slot]
 
     def _check_rest(self) -> None:
+        for ticket, (name, boot) in self._given.items():
+            died = self.nodes[name].boot != boot
+            assert died or ticket in self.answered or ticket in self.refused, "every ticket is answered"
         logs = [node.applied for node in self.nodes.values()]
         assert all(log == logs[0] for log in logs), "equal logs"
         values = [value for _, value in logs[0]]
