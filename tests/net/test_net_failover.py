@@ -107,7 +107,9 @@ def test_every_node_can_be_killed_in_turn_while_commands_stream(
     check_everything(cluster, sums, clients, applied, replayed)
 
 
-def test_a_leader_that_hangs_and_returns_does_no_harm(cluster: LocalCluster, applied: Of, replayed: Replay) -> None:
+def test_a_leader_that_hangs_and_returns_does_no_harm(
+    cluster: LocalCluster, applied: Of, replayed: Replay
+) -> None:
     """It wakes up believing that it leads, with clients' commands in its hands and another in its place."""
     first = cluster.wait_for_leader()
     resumed = False

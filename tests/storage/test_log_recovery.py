@@ -216,6 +216,20 @@ def test_a_bad_batch_with_a_torn_one_behind_it_is_damaged_not_torn(
         open_once(folder)
 
 
+def test_a_header_that_lost_its_mark_while_its_content_stands_is_damaged(
+    write_log: Write, open_once: Open, identity: Identity, batches: list[list[Record]]
+) -> None:
+    """A write that was cut short in its header leaves only zeros behind the cut."""
+    folder = write_log(batches)
+    path = last_segment(folder)
+    whole = bytearray(path.read_bytes())
+    start, _ = frames(folder, identity, 2)[-1]
+    whole[start + ALIGN - 1] = 0
+    path.write_bytes(whole)
+    with pytest.raises(DamagedLog, match="has changed since"):
+        open_once(folder)
+
+
 def test_only_the_last_segment_may_end_torn(
     write_log: Write, open_once: Open, identity: Identity, batches: list[list[Record]]
 ) -> None:
