@@ -72,7 +72,7 @@ def universe(smt: Smt, model: z3.ModelRef, sort: type[Sort]) -> Sequence[z3.Expr
     known = model.get_universe(smt.sort(sort))
     if not known:
         return [model.eval(smt.constant(Var("any", sort)), model_completion=True)]
-    return [known[i] for i in range(len(known))]
+    return [e for i in range(len(known)) if isinstance(e := known[i], z3.ExprRef)]
 
 
 # Read back -----------------------------------------------------------------------------------
