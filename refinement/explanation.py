@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from ..checker.sparse import Explainer
-from ..checker.term import Require
+from ..checker.sparse import Explainer, free
+from ..checker.term import Require, Var
+from ..spec.sorts import Slot
 from ..traces.files import Place
 from ..traces.merge import Step
 from .divergence import Diverges, Fact
@@ -45,7 +46,18 @@ class Divergence:
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
-        names = ("file", "line", "event", "node", "action", "conjunct", "reason", "facts", "before", "writers")
+        names = (
+            "file",
+            "line",
+            "event",
+            "node",
+            "action",
+            "conjunct",
+            "reason",
+            "facts",
+            "before",
+            "writers",
+        )
         return {name: getattr(self, name) for name in names}
 
     def with_writers(self, written: Mapping[Fact, Place]) -> Divergence:
@@ -70,8 +82,11 @@ def explain(judge: Judge, step: Step, why: Diverges) -> Divergence:
         conjunct = f"{broken.place}: {broken.place.text}"
         values = _values(judge.ledger, broken, why.action)
         explainer = Explainer(judge.ledger.machine, show)
-        if values is not None:
+        if free(broken.formula) <= set(values):
             facts = explainer.false(broken.formula, values)
+        else:  # what was learned names no quorum and no ballot: whatever was accepted in the slot did not do
+            slots = [v for x, v in values.items() if x.sort is Slot]
+            facts = [line for slot in slots for line in explainer.looking("accepted", {1: slot})]
         rows += explainer.rows
     else:
         conjunct = f"trace format: {broken.value}"
@@ -103,12 +118,11 @@ def provenance(steps: Iterable[Step], divergence: Divergence, judge: Judge) -> d
     return found
 
 
-def _values(ledger: Ledger, broken: Require, action: Action | None) -> dict[Any, Any] | None:
-    """The values of what a refused `require` speaks of; None if some are not known."""
+def _values(ledger: Ledger, broken: Require, action: Action | None) -> dict[Var, Any]:
+    """The values of what a refused `require` speaks of, as far as they are known."""
     if action is None:
-        return None
-    known = {x: v for x, v in zip(ledger.params(broken, action), action[1], strict=True) if v is not None}
-    return known if known else None
+        return {}
+    return {x: v for x, v in zip(ledger.params(broken, action), action[1], strict=True) if v is not None}
 
 
 def _before(ledger: Ledger, node: str, slots: Iterable[int]) -> Iterable[str]:

@@ -7,11 +7,12 @@ take its time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any as Anything
 from typing import assert_never
 
+from ..language import relations_of
 from ..term import (
     All,
     And,
@@ -140,16 +141,25 @@ class Explainer:
         return out or [f"there is no {', '.join(x.name for x in variables)} for which it is so"]
 
     def looked_through(self, t: In, body: Formula, values: Values) -> list[str]:
-        bound = {x: values[x] for x in t.args if x in values and not _is_last_known(t, x, values)}
-        columns = [i for i, x in enumerate(t.args) if x in bound]
+        bound = {
+            i: values[x] for i, x in enumerate(t.args) if x in values and not _is_last_known(t, x, values)
+        }
         sets = [m for m in within(body) if isinstance(m, Member) and m.item in t.args and m.many in values]
-        rows = self.machine.lookup(t.relation, columns)(*(values[t.args[i]] for i in columns))
-        kept = [r for r in rows if all(r[t.args.index(m.item)] in values[m.many] for m in sets)]
-        self.rows += [(t.relation, r) for r in kept[:NEAREST_MAX]]
-        pattern = self.row([values[x] if x in bound else _ANY for x in t.args])
+        return self.looking(t.relation, bound, {t.args.index(m.item): values[m.many] for m in sets})
+
+    def looking(
+        self, name: str, bound: Mapping[int, Anything], sets: Mapping[int, Collection[Anything]] | None = None
+    ) -> list[str]:
+        """What a relation has where these columns have these values, and those are in these sets."""
+        found = self.machine.lookup(name, list(bound))(*bound.values())
+        kept = [row for row in found if all(row[i] in many for i, many in (sets or {}).items())]
+        self.rows += [(name, row) for row in kept[:NEAREST_MAX]]
+        width = len(relations_of(self.machine.spec.state)[name])
+        pattern = self.row([bound.get(i, _ANY) for i in range(width)])
         if not kept:
-            return [f"{t.relation} has no {pattern}"]
-        return [f"of {pattern}, {t.relation} has " + ", ".join(map(self.row, kept[:NEAREST_MAX]))]
+            return [f"{name} has no {pattern}"]
+        more = f" and {len(kept) - NEAREST_MAX} more" if len(kept) > NEAREST_MAX else ""
+        return [f"of {pattern}, {name} has " + ", ".join(map(self.row, kept[:NEAREST_MAX])) + more]
 
     # Words -------------------------------------------------------------------------------
 

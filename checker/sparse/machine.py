@@ -36,8 +36,9 @@ class Machine:
 
     `members` gives those of sorts that are known beforehand; no other sort is ever walked through.  `ways` says by
     which columns the rows of a relation are found, where that should not be all that the specification asks for:
-    fewer ways take less memory, and what no way leads to is filtered.  Raises `Undrivable` when the specification asks what
-    only a walk through a sort could answer.
+    fewer ways take less memory, and what no way leads to is filtered.
+
+    Raises `Undrivable` when the specification asks what only a walk through a sort could answer.
     """
 
     def __init__(

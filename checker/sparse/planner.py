@@ -107,7 +107,7 @@ class Planner:
     def searches(
         self, variables: Sequence[Var], body: Formula, bound: frozenset[Var], found: Sequence[Var]
     ) -> list[Search]:
-        """Searches that together find every value of `found` for which the formula is true of some values of the variables.
+        """Searches that together find every value of `found` for which some values of the variables make it true.
 
         Raises `NotDriven`.
         """

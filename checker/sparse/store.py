@@ -66,7 +66,7 @@ class Trie:
 
 
 def tries_for(columns: int, patterns: Iterable[Pattern]) -> tuple[Trie, ...]:
-    """The tries by which all these patterns can be followed, as few as a greedy choice finds; the first tells membership."""
+    """The tries by which all these patterns can be followed: as few as a greedy choice finds, at least one."""
     chains: list[list[Pattern]] = [[frozenset(range(columns))]]
     for pattern in sorted(set(patterns), key=lambda p: (-len(p), sorted(p))):
         chain = next((c for c in chains if pattern < c[-1]), None)
