@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ Reopen = Callable[[Path], Recovered]
 
 IDENTITY = Identity("orchard", "a")
 SEGMENT_BYTES = 1920
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory where the system offers it: thousands of files are written here, and no disk is under test."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="quorate-test-", dir=memory) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(autouse=True)

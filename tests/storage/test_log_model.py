@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from itertools import pairwise
@@ -19,6 +20,7 @@ from quorate.impl.storage.segment import HEADER_BYTES, Segment, read_frames, seg
 
 IDENTITY = Identity("orchard", "a")
 SEGMENT_BYTES = 4096
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 ballots = st.builds(Ballot, st.integers(1, 5), st.sampled_from("abc"))
 values = st.text(max_size=30) | st.builds(lambda count: "long " * count, st.integers(1, 400))
@@ -38,7 +40,7 @@ class LogModel(RuleBasedStateMachine):
 
     @initialize()
     def make(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="quorate-log-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="quorate-log-", dir=MEMORY))
         self.durable: list[list[Record]] = []
         self.boots = 0
         self.reopen()

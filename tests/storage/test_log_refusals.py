@@ -77,8 +77,9 @@ def test_a_folder_that_may_not_be_written_is_refused(
     def refuse(*_: object, **__: object) -> int:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(os, "open", refuse)
-    assert "Permission denied" in refusal(WrongFolder, tmp_path / "data", identity)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert "Permission denied" in refusal(WrongFolder, tmp_path / "data", identity)
 
 
 def test_two_logs_never_share_a_folder(tmp_path: Path, identity: Identity) -> None:
