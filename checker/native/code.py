@@ -24,8 +24,8 @@ from .moves import Guard, Leaf, Moves
 TWINS = 1 << 63
 """Set in an entry of `ends`: some of these successors may be equal."""
 
-# The multipliers of splitmix64 (Steele, Lea, Flood 2014).  Its increment has the top bit cleared here, so that no single
-# word with a clear top bit is scrambled to 0.
+# The multipliers of splitmix64 (Steele, Lea, Flood 2014).  Its increment has the top bit cleared here, so that no
+# single word with a clear top bit is scrambled to 0.
 INCREMENT, FIRST_FACTOR, SECOND_FACTOR = 0x1E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 

@@ -53,9 +53,13 @@ def explore(
     """
     sorts = () if exact and symmetry is True else interchangeable(spec, instance, symmetry)
     if exact and sorts:
-        raise CannotExplore("symmetry tells orbits apart by fingerprints, so it does not go with exact: choose one")
+        raise CannotExplore(
+            "symmetry tells orbits apart by fingerprints, so it does not go with exact: choose one"
+        )
     if len(spec.actions) > ACTIONS_MAX:
-        raise CannotExplore(f"{spec.name} has {len(spec.actions)} actions; this engine takes up to {ACTIONS_MAX}")
+        raise CannotExplore(
+            f"{spec.name} has {len(spec.actions)} actions; this engine takes up to {ACTIONS_MAX}"
+        )
     goals = spec.properties if properties is None else tuple(properties)
     started = time.perf_counter()
     run = _prepare(spec, instance, goals, sorts, limits or Limits(), workers, exact, stop_at_deadlock)
@@ -122,7 +126,9 @@ class _Run:
             last = steps[-1].state if steps else start
             broken = next((p for p in self.goals if not p(last)), None)
         if broken is None:
-            raise EnginesDisagree("the text finds nothing wrong with a state that the machine code objects to")
+            raise EnginesDisagree(
+                "the text finds nothing wrong with a state that the machine code objects to"
+            )
         return Violation(broken.__name__, brief(broken), where(broken), start, tuple(steps))
 
     def _violation(self, name: str, claim: str, place: str, goal: Any) -> Violation:

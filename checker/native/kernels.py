@@ -1,51 +1,15 @@
 """The inner loops of the search: settling what was expanded, sending states to their owners, keeping the new ones.
 
-They know records (a fingerprint and the words of a state) and nothing of any specification.  numba compiles them once
-a machine and keeps the result on disk.
+They know records (a fingerprint and the words of a state) and nothing of any specification.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import numpy as np
-import numpy.typing as npt
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from .intrinsics import Array, Bytes, Counts, compiled, prefetch
 
 U64 = np.uint64
-Array = npt.NDArray[np.uint64]
-Counts = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def compiled(f: F) -> F:
-    """Compiled when first called, without the interpreter's lock; kept on disk where there is a place to keep it."""
-    try:
-        return njit(nogil=True, cache=True)(f)  # type: ignore[no-any-return]
-    except RuntimeError:  # numba found no folder that it may write to
-        return njit(nogil=True)(f)  # type: ignore[no-any-return]
-
-
-@intrinsic  # type: ignore[misc]
-def prefetch(_typing: Any, array: Any, index: Any) -> Any:
-    """Asks for the cache line of array[index], to be written soon."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        where = builder.bitcast(builder.gep(data, [args[1]]), byte)
-        builder.call(function, [where, number(1), number(3), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, index), generate
-
 
 AHEAD = 16
 """How many records ahead the table is asked for."""
@@ -72,7 +36,7 @@ def settle(
 
     Of equal successors of one state one counts as an edge, and one for each action that makes it.
     """
-    start = 0
+    start = np.int64(0)
     for k in range(states):
         end, weight = np.int64(ends[k] & END), weights[k]
         edges = end - start
@@ -227,7 +191,7 @@ def rehash_whole(store: Array, stored: int, record: int, new: Array, shift: U64)
 @compiled
 def parent_of(out: Array, ends: Array, states: int, record: int, target: Array) -> int:
     """The first of `states` expanded states that has the target among its successors, or -1."""
-    start = 0
+    start = np.int64(0)
     for k in range(states):
         end = np.int64(ends[k] & END)
         for i in range(start, end):

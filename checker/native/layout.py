@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..instance import Instance
 from ..language import State, relations_of
@@ -79,9 +78,8 @@ def lay_out(spec: Specification, instance: Instance) -> Layout:
     found = _what_varies(spec, instance, first)
     rows: list[tuple[str, Row]] = []
     for name, sorts in relations.items():
-        for row in itertools.product(*(instance.members[s] for s in sorts)):
-            if row in found[name]:
-                rows.append((name, row))
+        every = itertools.product(*(instance.members[s] for s in sorts))
+        rows.extend((name, row) for row in every if row in found[name])
     bits = Bits(first, {name: {} for name in relations})
     words = [0] * max(1, -(-len(rows) // WORD_BITS))
     for bit, (name, row) in enumerate(rows):
@@ -116,9 +114,3 @@ def _what_varies(
                         count += 1
         if count == before:
             return bits.varying
-
-
-def describe(rows: tuple[str, Row], show: Callable[[Any], str]) -> str:
-    """A bit as a person reads it: `promised(a1, 2)`."""
-    name, row = rows
-    return f"{name}({', '.join(map(show, row))})"

@@ -11,9 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
+from .intrinsics import Array, Bytes
 from .kernels import (
-    Array,
-    Bytes,
     absorb,
     absorb_whole,
     rehash,

@@ -8,9 +8,9 @@ that the permutations of that sort cost nothing at all.
 from __future__ import annotations
 
 import numpy as np
-from numba.cpython.unsafe.numbers import trailing_zeros
 
-from .kernels import END, U64, Array, Counts, compiled
+from .intrinsics import Array, Counts, compiled, lowest_bit
+from .kernels import END, U64
 
 SHARED, SLICED = U64(0x8E5F_11D3_9A2C_6B47), U64(0x3C79_AC49_2BA7_B653)
 
@@ -30,7 +30,7 @@ def lanes_of(states: Array, k: int, words: int, place: Counts, codes: Array, lan
     for w in range(words):
         x = states[k * words + w]
         while x != U64(0):
-            bit = 64 * w + np.int64(trailing_zeros(x))
+            bit = 64 * w + lowest_bit(x)
             x &= x - U64(1)
             for g in range(codes.shape[1]):
                 lanes[place[bit], g] ^= codes[bit, g]
@@ -75,7 +75,7 @@ def mark_orbits(
 
     Only the slices that a step touches are hashed anew.
     """
-    record, permutations, start = words + 1, codes.shape[1], 0
+    record, permutations, start = words + 1, codes.shape[1], np.int64(0)
     for k in range(low, high):
         lanes_of(states, k, words, place, codes, lanes)
         images_of(lanes, mixed, sums, images)
@@ -86,7 +86,7 @@ def mark_orbits(
             for w in range(words):
                 x = out[i * record + 1 + w] ^ states[k * words + w]
                 while x != U64(0):
-                    bit = 64 * w + np.int64(trailing_zeros(x))
+                    bit = 64 * w + lowest_bit(x)
                     x &= x - U64(1)
                     s = place[bit]
                     if touched >> U64(s) & U64(1) == U64(0):
@@ -99,7 +99,7 @@ def mark_orbits(
             for g in range(permutations):
                 shared, total, rest = mixed[0, g], sums[g], touched
                 while rest != U64(0):
-                    s = np.int64(trailing_zeros(rest))
+                    s = lowest_bit(rest)
                     rest &= rest - U64(1)
                     if s == 0:
                         shared = scramble(child[0, g] ^ SHARED)

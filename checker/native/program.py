@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from ..instance import Instance
 from ..reading import read_predicate
@@ -18,12 +17,10 @@ from ..specification import Function, Specification
 from .circuit import Circuit, Node
 from .code import Printer
 from .ground import Grounder, Scope
+from .intrinsics import Array, Bytes
 from .layout import Layout, Words, lay_out
 from .machine import Machine
 from .moves import Moves, ground_moves
-
-Array = npt.NDArray[np.uint64]
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass
@@ -96,7 +93,7 @@ def ground_properties(
     grounder = Grounder(circuit, instance.members, layout.bits)
     out: list[tuple[str, Node]] = []
     for p in properties:
-        claim = spec.claims.get(p.__name__) or read_predicate(p, spec.now)
+        claim = spec.claims[p.__name__] if p in spec.properties else read_predicate(p, spec.now)
         scope = Scope.of(())
         grounded: Callable[[list[object]], Node] = grounder.formula(claim, scope)
         out.append((p.__name__, grounded([None] * scope.size)))

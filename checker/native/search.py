@@ -18,7 +18,8 @@ from typing import Protocol
 import numpy as np
 
 from ..explore.result import Limits
-from .kernels import DEADLOCKS, DISTINCT, EDGES, STUCK, Array, Bytes, Counts, route, settle
+from .intrinsics import Array, Bytes, Counts
+from .kernels import DEADLOCKS, DISTINCT, EDGES, STUCK, route, settle
 from .layout import Words
 from .memory import Chunk, Fingerprints, Frontier, Seen, Whole
 

@@ -19,7 +19,7 @@ from ..instance import Instance
 from ..language import Many, Sort, item_of, relations_of
 from ..specification import Specification
 from .ground import Row
-from .kernels import Array, Counts
+from .intrinsics import Array, Counts
 from .layout import WORD_BITS, Layout, Words
 from .orbits import mark_orbits, weigh_orbits
 
@@ -69,15 +69,10 @@ def _objection(sort: type[Sort], instance: Instance) -> str:
     for many, sets in instance.members.items():
         if issubclass(many, Many) and item_of(many) is sort:
             for x, y in itertools.pairwise(members):
-                if {_moved(s, {x: y, y: x}) for s in sets} != set(sets):
+                exchange = {x: y, y: x}
+                if {frozenset(exchange.get(z, z) for z in s) for s in sets} != set(sets):
                     return f"exchanging {x} and {y} would change which sets {many.__name__} has"
     return ""
-
-
-def _moved(value: Any, permutation: Permutation) -> Any:
-    if isinstance(value, frozenset):
-        return frozenset(permutation.get(x, x) for x in value)
-    return permutation.get(value, value)
 
 
 @dataclass(frozen=True)
@@ -115,33 +110,30 @@ class Symmetry:
 
 
 def _sliced(spec: Specification, instance: Instance, sorts: Sequence[type[Sort]]) -> type[Sort] | None:
-    """The largest sort that no relation mentions twice, nor within a set."""
+    """The largest sort that no relation mentions twice."""
 
     def fits(sort: type[Sort]) -> bool:
-        if len(instance.members[sort]) > SLICES_MAX:
-            return False
-        for columns in relations_of(spec.state).values():
-            sets = any(issubclass(c, Many) and item_of(c) is sort for c in columns)
-            if sets or columns.count(sort) > 1:
-                return False
-        return True
+        relations = relations_of(spec.state).values()
+        return len(instance.members[sort]) <= SLICES_MAX and all(c.count(sort) <= 1 for c in relations)
 
     return max(filter(fits, sorts), key=lambda s: len(instance.members[s]), default=None)
 
 
 def _permutations(instance: Instance, sorts: Sequence[type[Sort]]) -> list[dict[type[Sort], Permutation]]:
     each = [
-        [(s, dict(zip(instance.members[s], p, strict=True))) for p in itertools.permutations(instance.members[s])]
+        [
+            (s, dict(zip(instance.members[s], p, strict=True)))
+            for p in itertools.permutations(instance.members[s])
+        ]
         for s in sorts
     ]
     return [dict(choice) for choice in itertools.product(*each)]
 
 
 def _image(row: Row, columns: Sequence[type[Sort]], permutation: Mapping[type[Sort], Permutation]) -> Row:
-    """A row with its members permuted, those in sets as well."""
+    """A row with its members permuted."""
     return tuple(
-        _moved(x, permutation.get(item_of(c) if issubclass(c, Many) else c, {}))
-        for x, c in zip(row, columns, strict=True)
+        permutation[c].get(x, x) if c in permutation else x for x, c in zip(row, columns, strict=True)
     )
 
 

@@ -6,6 +6,7 @@ specification's own text finds out, and the whole run passes through the referee
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -72,7 +73,7 @@ def told(spec: Specification, instance: Instance, states: Sequence[State]) -> li
     """A run given by its states, as actions with parameters; replayed by the referee."""
     steps: list[Taken] = []
     with instance.inhabited():
-        for now, nxt in zip(states, states[1:], strict=False):
+        for now, nxt in itertools.pairwise(states):
             steps.append(next(_steps_between(spec, instance, now, nxt), None) or _impossible(now, nxt))
     again = replay(spec, instance, [(s.action, list(s.parameters.values())) for s in steps])
     if again != list(states):
@@ -80,9 +81,7 @@ def told(spec: Specification, instance: Instance, states: Sequence[State]) -> li
     return steps
 
 
-def _steps_between(
-    spec: Specification, instance: Instance, now: State, nxt: State
-) -> Iterator[Taken]:
+def _steps_between(spec: Specification, instance: Instance, now: State, nxt: State) -> Iterator[Taken]:
     for action in spec.actions:
         params = parameters(action)
         for args in instance.arguments([x.sort for x in params]):
