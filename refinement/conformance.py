@@ -98,5 +98,3 @@ def judged(steps: Iterable[Step], spec: Specification | None = None) -> Result:
         if conformance.check(step) is not None:
             break
     return conformance.finish()
-
-

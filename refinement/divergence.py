@@ -10,6 +10,8 @@ import enum
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import msgspec
+
 from ..checker.term import Require
 
 Fact: TypeAlias = tuple[str, tuple[Any, ...]]
@@ -54,3 +56,10 @@ class Diverges(Exception):
     ) -> None:
         super().__init__(reason)
         self.broken, self.reason, self.action, self.facts = broken, reason, action, tuple(facts)
+
+
+def show(value: object) -> str:
+    """A value as it stands in a trace; a quorum as a set."""
+    if isinstance(value, frozenset):
+        return "{" + ", ".join(sorted(map(str, value))) + "}"
+    return msgspec.json.encode(value).decode()

@@ -6,18 +6,16 @@ judged, which would cost every line; it is found by reading the trace again up t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-
-import msgspec
 
 from ..checker.sparse import Explainer, free
 from ..checker.term import Require, Var
 from ..spec.sorts import Slot
 from ..traces.files import Place
 from ..traces.merge import Step
-from .divergence import Diverges, Fact
+from .divergence import Diverges, Fact, show
 from .judge import Judge
 from .ledger import Ledger
 from .mapping import Action
@@ -29,7 +27,7 @@ class Divergence:
 
     `action` is what the specification would have to allow, if the line stands for an action; `conjunct` what it does
     not meet: a `require` by its file, line and text, or a rule of the format.  `facts` are why, a sentence each;
-    `before` what the node had promised and accepted; `writers` who wrote the rows that contradict.
+    `state` what the node has promised and accepted by then; `writers` who wrote the rows that contradict.
     """
 
     file: str
@@ -40,7 +38,7 @@ class Divergence:
     conjunct: str
     reason: str
     facts: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
     writers: tuple[str, ...] = ()
     rows: tuple[Fact, ...] = ()
 
@@ -55,7 +53,7 @@ class Divergence:
             "conjunct",
             "reason",
             "facts",
-            "before",
+            "state",
             "writers",
         )
         return {name: getattr(self, name) for name in names}
@@ -69,7 +67,7 @@ class Divergence:
         out = [f"{self.file}:{self.line}: {self.event} of node {self.node} diverges: {self.reason}"]
         out += [f"  expected  {self.action}"] if self.action else []
         out += [f"  fails     {self.conjunct}"]
-        for title, lines in (("because", self.facts), ("before", self.before), ("written", self.writers)):
+        for title, lines in (("because", self.facts), ("state", self.state), ("written", self.writers)):
             out += [f"  {title if i == 0 else '':<9} {text}" for i, text in enumerate(lines)]
         return "\n".join(out)
 
@@ -85,8 +83,8 @@ def explain(judge: Judge, step: Step, why: Diverges) -> Divergence:
         if free(broken.formula) <= set(values):
             facts = explainer.false(broken.formula, values)
         else:  # what was learned names no quorum and no ballot: whatever was accepted in the slot did not do
-            slots = [v for x, v in values.items() if x.sort is Slot]
-            facts = [line for slot in slots for line in explainer.looking("accepted", {1: slot})]
+            known = [v for x, v in values.items() if x.sort is Slot]
+            facts = [line for slot in known for line in explainer.looking("accepted", {1: slot})]
         rows += explainer.rows
     else:
         conjunct = f"trace format: {broken.value}"
@@ -100,7 +98,7 @@ def explain(judge: Judge, step: Step, why: Diverges) -> Divergence:
         conjunct=conjunct,
         reason=why.reason,
         facts=tuple(dict.fromkeys(facts)),
-        before=tuple(_before(judge.ledger, step.line.node, slots)),
+        state=tuple(_state(judge.ledger, step.line.node, slots)),
         rows=tuple(dict.fromkeys(rows)),
     )
 
@@ -125,13 +123,13 @@ def _values(ledger: Ledger, broken: Require, action: Action | None) -> dict[Var,
     return {x: v for x, v in zip(ledger.params(broken, action), action[1], strict=True) if v is not None}
 
 
-def _before(ledger: Ledger, node: str, slots: Iterable[int]) -> Iterable[str]:
-    """What the node had promised and, in these slots, accepted."""
+def _state(ledger: Ledger, node: str, slots: Iterable[int]) -> Iterator[str]:
+    """What the node has promised and, in these slots, accepted."""
     left = ledger.left(node)
     yield f"{node} has left no ballot" if left is None else f"{node} has left every ballot below {show(left)}"
     for slot in sorted(slots)[:3]:
         logged = ledger.logged(node, slot)
-        held = "nothing" if logged is None else f"{logged[1]!r}, in ballot {show(logged[0])}"
+        held = "nothing" if logged is None else f"{show(logged[1])}, in ballot {show(logged[0])}"
         yield f"the latest that {node} accepted in slot {slot}: {held}"
 
 
@@ -145,10 +143,3 @@ def _action(ledger: Ledger, broken: object, action: Action) -> str:
 def _fact(fact: Fact) -> str:
     relation, row = fact
     return f"{relation} {show(row)}"
-
-
-def show(value: object) -> str:
-    """A value as it stands in a trace; a quorum as a set."""
-    if isinstance(value, frozenset):
-        return "{" + ", ".join(sorted(map(str, value))) + "}"
-    return msgspec.json.encode(value).decode()

@@ -19,7 +19,7 @@ from ..traces.events import AnyLine
 from ..traces.merge import Doubt, Step
 from ..traces.messages import AnyMessage, Entry
 from . import mapping
-from .divergence import Diverges, Rule
+from .divergence import Diverges, Rule, show
 from .ledger import Ledger
 from .members import Members, Node
 from .recovery import Debts, is_contradicted, recover
@@ -162,11 +162,13 @@ class Judge:
     def _prepare(self, node: Node, line: events.Prepare) -> None:
         b, used = line.ballot, node.ballot_used
         if b.node != node.name:
-            raise Diverges(Rule.OWN_BALLOT, f"{b} is no ballot of {node.name}", ("prepare", (b,)))
+            raise Diverges(Rule.OWN_BALLOT, f"{show(b)} is no ballot of {node.name}", ("prepare", (b,)))
         self._act(node, line)
         if used is not None and b < used:
             raise Diverges(
-                Rule.OWN_BALLOT, f"{b} is below {used}, which {node.name} opened", ("prepare", (b,))
+                Rule.OWN_BALLOT,
+                f"{show(b)} is below {show(used)}, which {node.name} opened",
+                ("prepare", (b,)),
             )
         node.ballot_used = b
         self.ledger.expect(b)
@@ -177,7 +179,7 @@ class Judge:
         a, b, recv = node.name, line.ballot, line.recv
         asked = b.node == a if recv is None else type(recv) is messages.Prepare and recv.ballot == b
         if not asked:
-            raise Diverges(Rule.ASKED, f"{a} was not asked to promise {b}", ("promise", (a, b)))
+            raise Diverges(Rule.ASKED, f"{a} was not asked to promise {show(b)}", ("promise", (a, b)))
         self._act(node, line)
         if b.node == a:
             node.hear_promise(b, a)
@@ -185,19 +187,21 @@ class Judge:
     def _lead(self, node: Node, line: events.Lead) -> None:
         b = line.ballot
         if b.node != node.name:
-            raise Diverges(Rule.OWN_BALLOT, f"{b} is no ballot of {node.name}")
+            raise Diverges(Rule.OWN_BALLOT, f"{show(b)} is no ballot of {node.name}")
         q = self.members.quorum(line.quorum, 1)
         heard = node.promisers.get(b, set())
         self.ledger.check_lead(q, b)
         if unheard := q - heard - (node.leads.get(b) or frozenset()):
-            raise Diverges(Rule.HEARD, f"{node.name} received no promise of {b} from {_listed(unheard)}")
+            raise Diverges(
+                Rule.HEARD, f"{node.name} received no promise of {show(b)} from {_listed(unheard)}"
+            )
         node.leads[b] = q
         node.promisers.pop(b, None)
 
     def _propose(self, node: Node, line: events.Propose) -> None:
         b = line.ballot
         if b not in node.leads:
-            raise Diverges(Rule.LED, f"{node.name} does not lead {b} in this boot")
+            raise Diverges(Rule.LED, f"{node.name} does not lead {show(b)} in this boot")
         self._act(node, line)
         if self._debts:
             for s, v in line.entries:
@@ -212,7 +216,7 @@ class Judge:
                 type(recv) is messages.Accept and recv.ballot == b and _is_part(line.entries, recv.entries)
             )
         if not asked:
-            raise Diverges(Rule.ASKED, f"{a} was not asked to accept this in {b}", _first(line, node))
+            raise Diverges(Rule.ASKED, f"{a} was not asked to accept this in {show(b)}", _first(line, node))
         self._act(node, line)
         if b.node == a:
             node.hear_accepted(b, [s for s, _ in line.entries], a)
@@ -229,11 +233,13 @@ class Judge:
         for s, v in line.entries:
             if not self.ledger.is_chosen_by(s, v, q, b):
                 raise Diverges(
-                    self.ledger.chosen, f"{v!r} is not chosen in slot {s}", ("chosen", (s, v, q, b))
+                    self.ledger.chosen, f"{show(v)} is not chosen in slot {s}", ("chosen", (s, v, q, b))
                 )
             unheard = q - node.acceptors.get((b, s), _NOBODY)
             if unheard and not node.has_committed(s):
-                reason = f"{node.name} received no acceptance of slot {s} in {b} from {_listed(unheard)}"
+                reason = (
+                    f"{node.name} received no acceptance of slot {s} in {show(b)} from {_listed(unheard)}"
+                )
                 raise Diverges(Rule.HEARD, reason, ("chosen", (s, v, q, b)))
             node.commit(s, v, b)
 
@@ -243,7 +249,7 @@ class Judge:
             raise Diverges(Rule.TOLD, f"nothing that {node.name} received says that slot {s} is chosen")
         if not self.ledger.is_chosen(s, v, self.members.names, self.members.phase2):
             raise Diverges(
-                self.ledger.chosen, f"{v!r} is not chosen in slot {s}", ("chosen", (s, v, None, None))
+                self.ledger.chosen, f"{show(v)} is not chosen in slot {s}", ("chosen", (s, v, None, None))
             )
 
     def _apply(self, node: Node, line: events.Apply) -> None:
@@ -252,8 +258,10 @@ class Judge:
             if s != node.applied + 1:
                 raise Diverges(Rule.IN_ORDER, f"{node.name} applies slot {s}; its next is {node.applied + 1}")
             if committed.get(s) != v:
-                known = f"it committed {committed[s]!r}" if s in committed else "it committed nothing there"
-                raise Diverges(Rule.COMMITTED, f"{node.name} applies {v!r} in slot {s}; {known}")
+                known = (
+                    f"it committed {show(committed[s])}" if s in committed else "it committed nothing there"
+                )
+                raise Diverges(Rule.COMMITTED, f"{node.name} applies {show(v)} in slot {s}; {known}")
             del committed[s]
             node.applied = s
 

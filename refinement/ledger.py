@@ -23,7 +23,7 @@ from ..spec.sorts import Ballot as BallotSort
 from ..spec.sorts import Quorum as QuorumSort
 from ..spec.sorts import Slot, Value
 from ..traces.messages import Ballot, Report
-from .divergence import Diverges, Rule
+from .divergence import Diverges, Rule, show
 from .mapping import Action, Quorum
 
 WAYS = {"reported": [(0, 1), (0, 1, 2)]}
@@ -166,7 +166,7 @@ class Ledger:
             s, b, v = row
             other = self.proposed(s, b)
             if other is not None and other != v:
-                reason = f"in slot {s}, ballot {b} proposed {other!r}, and not {v!r}"
+                reason = f"in slot {s}, ballot {show(b)} proposed {show(other)}, and not {show(v)}"
                 raise Diverges(Rule.GAP, reason, None, [("proposed", (s, b, other))])
         self.machine.put(relation, row)
 

@@ -14,7 +14,7 @@ from ..checker.term import In
 from ..traces.events import Start
 from ..traces.merge import Step
 from ..traces.messages import Ballot, Report
-from .divergence import Diverges, Fact, Rule
+from .divergence import Diverges, Fact, Rule, show
 from .ledger import Ledger
 from .members import Node
 
@@ -56,11 +56,12 @@ def recover(ledger: Ledger, debts: Debts, node: Node, step: Step, line: Start) -
         _catch_up(ledger, debts, step, ("promise", (a, line.promised)))
     elif line.promised is not None and left is not None and line.promised < left:
         raise Diverges(
-            Rule.RECOVERED, f"{a} recovers the promise {_show(line.promised)}, below what it accepted in: {_show(left)}"
+            Rule.RECOVERED,
+            f"{a} recovers the promise {show(line.promised)}, below what it accepted in: {show(left)}",
         )
     if line.ballot_used is not None:
         if line.ballot_used.node != a:
-            raise Diverges(Rule.OWN_BALLOT, f"{_show(line.ballot_used)} is no ballot of {a}")
+            raise Diverges(Rule.OWN_BALLOT, f"{show(line.ballot_used)} is no ballot of {a}")
         node.ballot_used = line.ballot_used
 
 
@@ -68,21 +69,27 @@ def _not_behind(ledger: Ledger, node: Node, line: Start) -> None:
     a = node.name
     left, used = ledger.left(a), node.ballot_used
     if left is not None and (line.promised is None or line.promised < left):
-        reason = f"{a} had left every ballot below {_show(left)} and recovers the promise {_show(line.promised)}"
+        reason = (
+            f"{a} had left every ballot below {show(left)} and recovers the promise {show(line.promised)}"
+        )
         raise Diverges(Rule.RECOVERED, reason, None, [("left", (a, left))])
     if used is not None and (line.ballot_used is None or line.ballot_used < used):
-        reason = f"{a} had opened {_show(used)} and recovers {_show(line.ballot_used)} as the last that it opened"
+        reason = (
+            f"{a} had opened {show(used)} and recovers {show(line.ballot_used)} as the last that it opened"
+        )
         raise Diverges(Rule.RECOVERED, reason, None, [("prepared", (used,))])
     if line.low < node.low:
         raise Diverges(Rule.RECOVERED, f"{a} had a checkpoint at {node.low} and recovers one at {line.low}")
     if line.low > node.told.upto:
-        raise Diverges(Rule.RECOVERED, f"{a} has a checkpoint at {line.low} and knows as chosen 1 to {node.told.upto}")
+        raise Diverges(
+            Rule.RECOVERED, f"{a} has a checkpoint at {line.low} and knows as chosen 1 to {node.told.upto}"
+        )
     recovered = {s: (c, v) for s, c, v in line.accepted}
     if len(recovered) != len(line.accepted):
         raise Diverges(Rule.RECOVERED, f"{a} recovers two acceptances in a slot")
     for s, c, v in ledger.log(a):
         if s > line.low and not _covers(recovered.get(s), (c, v)):
-            reason = f"{a} had accepted {v!r} in slot {s}, ballot {_show(c)}, and recovers {_found(recovered.get(s))}"
+            reason = f"{a} had accepted {show(v)} in slot {s}, ballot {show(c)}, and recovers {_found(recovered.get(s))}"
             raise Diverges(Rule.RECOVERED, reason, None, [("log", (a, s, c, v))])
 
 
@@ -122,9 +129,5 @@ def is_contradicted(ledger: Ledger, fact: Fact) -> bool:
     return relation == "proposed" and ledger.proposed(row[0], row[1]) not in (None, row[2])
 
 
-def _show(ballot: Ballot | None) -> str:
-    return "none" if ballot is None else f'[{ballot.round},"{ballot.node}"]'
-
-
 def _found(found: tuple[Ballot, str] | None) -> str:
-    return "nothing there" if found is None else f"{found[1]!r} in ballot {_show(found[0])}"
+    return "nothing there" if found is None else f"{show(found[1])} in ballot {show(found[0])}"

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from ..traces import events, messages
 from ..traces.events import AnyLine
 from ..traces.messages import AnyMessage, Ballot
-from .divergence import Diverges, Rule
+from .divergence import Diverges, Rule, show
 from .ledger import Ledger
 from .members import Members, Node
 
@@ -32,7 +32,7 @@ def check_sent(ledger: Ledger, members: Members, node: Node, line: AnyLine, mess
     due = JUSTIFIED_BY.get(type(message))
     if due is not None and type(line) is not events.Resend:
         if type(line) is not due:
-            raise _untrue(message, f"it goes with a {due.__struct_config__.tag}, or as a resend")
+            raise _untrue(message, f"it goes with {due.__struct_config__.tag}, or as a resend")
         if message.ballot != line.ballot:  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
             raise _untrue(message, "its ballot is not that of its line")
     a = node.name
@@ -45,7 +45,7 @@ def check_sent(ledger: Ledger, members: Members, node: Node, line: AnyLine, mess
         case messages.Accept(ballot=b, entries=entries, commit=commit):
             for s, v in entries:
                 if b.node != a or not ledger.has("proposed", s, b, v):
-                    raise _untrue(message, f"{a} did not propose {v!r} in slot {s}")
+                    raise _untrue(message, f"{a} did not propose {show(v)} in slot {s}")
             _check_index(ledger, members, node, commit)
         case messages.Accepted(ballot=b, slots=slots):
             for s in slots:
@@ -54,13 +54,15 @@ def check_sent(ledger: Ledger, members: Members, node: Node, line: AnyLine, mess
                     raise _untrue(message, f"{a} did not accept in slot {s} in this ballot")
         case messages.Nack(promised=promised):
             if ledger.left(a) != promised:
-                raise _untrue(message, f"what {a} has promised is {ledger.left(a)}")
+                raise _untrue(message, f"what {a} has promised is {show(ledger.left(a))}")
         case messages.Heartbeat(commit=commit):
             _check_index(ledger, members, node, commit)
         case messages.Learn(entries=entries):
             for s, v in entries:
                 if s not in node.told or not ledger.is_chosen(s, v, members.names, members.phase2):
-                    raise _untrue(message, f"{a} does not know {v!r} to be chosen in slot {s}", Rule.KNOWN)
+                    raise _untrue(
+                        message, f"{a} does not know {show(v)} to be chosen in slot {s}", Rule.KNOWN
+                    )
 
 
 def _check_report(ledger: Ledger, node: Node, message: messages.Promise) -> None:
@@ -94,5 +96,5 @@ def _untrue(message: AnyMessage, why: str, rule: Rule = Rule.SPOKEN) -> Diverges
 
 
 def _rows(rows: list[tuple[int, Ballot, str]]) -> str:
-    shown = ", ".join(f"slot {s}: {v!r} in [{c[0]},{c[1]!r}]" for s, c, v in rows[:3])
+    shown = ", ".join(f"slot {s}: {show(v)} in {show(c)}" for s, c, v in rows[:3])
     return shown + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")

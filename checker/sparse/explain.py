@@ -122,14 +122,12 @@ class Explainer:
 
     def near(self, name: str, row: Sequence[Anything]) -> Iterator[Row]:
         """Rows that agree with a missing one in all columns but one; the last columns are given up first."""
-        shown = 0
+        left = NEAREST_MAX
         for given_up in reversed(range(1 if len(row) > 1 else 0, len(row))):
             columns = [i for i in range(len(row)) if i != given_up]
-            for found in self.machine.lookup(name, columns)(*(row[i] for i in columns)):
-                yield found
-                shown += 1
-                if shown == NEAREST_MAX:
-                    return
+            found = sorted(self.machine.lookup(name, columns)(*(row[i] for i in columns)), key=self.row)
+            yield from found[:left]
+            left -= len(found[:left])
 
     def nothing(self, variables: Sequence[Var], body: Formula, values: Values) -> list[str]:
         """What was looked through in vain: the rows that agree with what was known."""
@@ -152,7 +150,9 @@ class Explainer:
     ) -> list[str]:
         """What a relation has where these columns have these values, and those are in these sets."""
         found = self.machine.lookup(name, list(bound))(*bound.values())
-        kept = [row for row in found if all(row[i] in many for i, many in (sets or {}).items())]
+        kept = sorted(
+            (row for row in found if all(row[i] in many for i, many in (sets or {}).items())), key=self.row
+        )
         self.rows += [(name, row) for row in kept[:NEAREST_MAX]]
         width = len(relations_of(self.machine.spec.state)[name])
         pattern = self.row([bound.get(i, _ANY) for i in range(width)])
