@@ -55,14 +55,17 @@ class Refinement:
                 f"write `def {images[0].__name__}(now: {lower.state.__name__}) -> {upper.state.__name__}:`"
             )
         _same_relations(images[0], lower, states[0])
-        steps = {f.__dict__["of"].__name__: f for f in marked(module, "step")}
+        steps: dict[str, Function] = {}
         for action in lower.actions:
-            if action.__name__ not in steps:
+            name = action.__name__
+            found = [f for f in marked(module, "step") if f.__dict__["of"].__name__ == name]
+            if len(found) != 1:
                 raise BadRefinement(
-                    f"{file}: the action {action.__name__} of {lower.name} has no step; write one, marked "
-                    f"@step(of={lower.name}.{action.__name__})"
+                    f"{file}: the action {name} of {lower.name} has {len(found) or 'no'} steps; write one, marked "
+                    f"@step(of={lower.name}.{name})"
                 )
-            _one_step(steps[action.__name__], action, images[0], upper)
+            _one_step(found[0], action, images[0], upper)
+            steps[name] = found[0]
         return cls(lower, upper, states[0], images[0], steps)
 
     @property
@@ -167,19 +170,18 @@ def _one_step(step: Function, action: Function, image: Function, upper: Specific
         )
     r = reader(step)
     now = next(iter(r.parameters()), "")
-    body = [s for s in r.source.definition.body if not isinstance(s, ast.Expr)]
 
     def is_image(e: ast.expr) -> bool:
         match e:
             case ast.Call(function, [ast.Name(name)], []):
-                return r.names(function, {}, image) and name == now
+                return name == now and r.names(function, {}, image)
         return False
 
-    match body:
+    match [s for s in r.source.definition.body if not isinstance(s, ast.Expr)]:
         case [ast.Return(ast.expr() as value)] if is_image(value):
             return
-        case [ast.Return(ast.Call(function, [first, *_], []))] if is_image(first):
-            if any(r.names(function, {}, f) for f in upper.actions):
+        case [ast.Return(ast.Call(taken, [first, *_], []))] if is_image(first):
+            if any(r.names(taken, {}, f) for f in upper.actions):
                 return
     raise BadRefinement(
         f"{where(step)}: the step {step.__name__} returns {image.__name__}({now}) or one action of {upper.name} on it, "

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from ..refinement import Refinement
 from ..specification import Function, brief, where
@@ -68,20 +68,11 @@ class Simulation:
         """The image of the initial state is the upper initial state."""
         first = self.refinement.lower.first
         image, upper = self.refinement.image_of(first), self.refinement.upper.first
+        owe = partial(Obligation, self.refinement.name, "init", after=first.relations)
         for name in upper.relations:
             goal = same(image[name], upper[name])
-            place = where(self.refinement.image)
-            equal = goal == TRUE
-            yield Obligation(
-                self.refinement.name,
-                "init",
-                name if equal else f"{name} is as above",
-                place,
-                goal,
-                self.axioms,
-                after=first.relations,
-                skipped=EQUAL if equal else "",
-            )
+            skipped, what = (EQUAL, name) if goal == TRUE else ("", f"{name} is as above")
+            yield owe(what, where(self.refinement.image), goal, self.axioms, skipped=skipped)
 
     def invariants_above(self) -> Iterator[Obligation]:
         """The lower invariants imply the upper ones, so that these may be used before a step and after it."""
@@ -124,49 +115,47 @@ class Simulation:
 
     def moves(self, action: str, step: Step) -> Iterator[Obligation]:
         """The image moves as the upper step says, and the upper step may be taken."""
-        above = self.refinement.step_above(action, step.params)
-        after = self.refinement.image_of(step.then)
-        move = moved(self.image, after)
-        place = where(self.refinement.steps[action])
-        if move is None:
-            reason = f"{action} changes nothing in {self.refinement.upper.name}"
-            yield Obligation(self.refinement.name, action, "changes nothing", place, TRUE, skipped=reason)
+        refinement, now, place = self.refinement, self.image, where(self.refinement.steps[action])
+        nxt = refinement.image_of(step.then)
+        if (move := moved(now, nxt)) is None:
+            reason = f"{action} changes nothing in {refinement.upper.name}"
+            yield Obligation(refinement.name, action, "changes nothing", place, TRUE, skipped=reason)
             return
-        known = self.axioms + invariants_of(self.refinement.lower) + required(step) + (move,)
-        states = self.refinement.lower.now.relations, step.then.relations
-        for name in after.relations:
-            for what, goal in inclusions(after[name], above.then[name]):
-                yield Obligation(
-                    self.refinement.name, action, f"{name}{what}", place, goal, known, "", step.params, *states,
-                    skipped=EQUAL if goal == TRUE else "",
-                )  # fmt: skip
-        if not self.refinement.renames():
-            above, known, states = self.closed(action, step, after)
+        above = refinement.step_above(action, step.params)
+        owe = partial(Obligation, refinement.name, action, params=step.params)
+        known = self.axioms + invariants_of(refinement.lower) + required(step) + (move,)
+        before, after = refinement.lower.now.relations, step.then.relations
+        for name in nxt.relations:
+            for what, goal in inclusions(nxt[name], above.then[name]):
+                skipped = EQUAL if goal == TRUE else ""
+                yield owe(f"{name}{what}", place, goal, known, before=before, after=after, skipped=skipped)
+        if not refinement.renames():
+            now, nxt = self.closed(now, ""), self.closed(nxt, "'")
+            above = refinement.step_above(action, step.params, now)
+            known = self.axioms + self.effect(action, above, now, nxt)
+            before, after = now.relations, nxt.relations
         for r in above.requires:
-            yield Obligation(
-                self.refinement.name, action, r.place.text, str(r.place), r.formula, known, "", step.params, *states
-            )  # fmt: skip
+            yield owe(r.place.text, str(r.place), r.formula, known, before=before, after=after)
 
-    def closed(
-        self, action: str, step: Step, after: StateTerm
-    ) -> tuple[Step, tuple[Hypothesis, ...], tuple[Mapping[str, Relation], Mapping[str, Relation]]]:
-        """The upper step, what is known of it, and its two states, with the image's definitions closed."""
-        upper = self.refinement.upper
-        now, nxt = self.opaque(self.image, ""), self.opaque(after, "'")
-        above = self.refinement.step_above(action, step.params, now)
-        effect = conj(*(same(nxt[name], above.then[name]) for name in nxt.relations))
+    def effect(self, action: str, above: Step, now: StateTerm, nxt: StateTerm) -> tuple[Hypothesis, ...]:
+        """What is known of a step above once its effect is proved: where it leads, and the invariants at both ends."""
+        leads = conj(*(same(nxt[name], above.then[name]) for name in nxt.relations))
         move = moved(now, nxt)
-        assert move is not None, "names that differ are not equal as they stand"
-        known = (
-            *self.axioms,
-            Hypothesis(f"the effect of {action}", effect, where(self.refinement.steps[action])),
-            *(Hypothesis(f.__name__, said_of(now, upper.claims[f.__name__])) for f in upper.invariants),
-            *(Hypothesis(f"{f.__name__} after", said_of(nxt, upper.claims[f.__name__])) for f in upper.invariants),
-            move,
-        )  # fmt: skip
-        return above, known, (now.relations, nxt.relations)
+        return (
+            Hypothesis(f"the effect of {action}", leads, where(self.refinement.steps[action])),
+            *self.upper_invariants(now, ""),
+            *self.upper_invariants(nxt, " after"),
+            *(() if move is None else (move,)),
+        )
 
-    def opaque(self, image: StateTerm, mark: str) -> StateTerm:
+    def upper_invariants(self, state: StateTerm, when: str) -> tuple[Hypothesis, ...]:
+        claims = self.refinement.upper.claims
+        return tuple(
+            Hypothesis(f.__name__ + when, said_of(state, claims[f.__name__]), where(f))
+            for f in self.refinement.upper.invariants
+        )
+
+    def closed(self, image: StateTerm, mark: str) -> StateTerm:
         """The image with a mere name for every relation that it defines."""
         relations = {
             name: r if isinstance(r, Field) else Field(f"{image.of.__name__}.{name}{mark}", columns(r))

@@ -97,6 +97,12 @@ def test_a_counterexample_in_which_the_goal_holds_is_none(accepted_twice: Counte
     assert replace(accepted_twice, instance=one).refuted() == "the goal holds in it"
 
 
+def test_the_same_question_has_the_same_answer(accepted_twice: Counterexample) -> None:
+    """Whatever was asked in between: each obligation has a Z3 context of its own."""
+    again = Z3().discharge(accepted_twice.obligation).counterexample
+    assert again == accepted_twice
+
+
 def test_a_whole_mutated_tower_is_refuted() -> None:
     spec = Specification.of(FLOORS["voting"].specification)
     mutant = next(m for m in mutants_of(spec) if m.name == "vote_unproposed")

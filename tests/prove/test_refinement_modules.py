@@ -29,14 +29,15 @@ PROMISE = "    return voting.leave(votes(now), a, b)\n"
     ("text", "by", "message"),
     [
         ("@image\n", "", "has one @image, this has 0"),
-        (PREPARE, "", "the action prepare of multipaxos has no step"),
+        (PREPARE, "", "the action prepare of multipaxos has no steps; write one"),
+        ("@step(of=multipaxos.promise)\n", PREPARE, "the action prepare of multipaxos has 2 steps"),
         ("def prepare(now: MultiPaxos, b: Ballot)", "def prepare(now: MultiPaxos)", "takes the parameters"),
         (PROMISE, "    return votes(now).but(left=set())\n", "returns votes(now) or one action of voting"),
         (PROMISE, "    return voting.leave(voting.silence(), a, b)\n", "returns votes(now) or one action of voting"),
         (PROMISE, "    seen = votes(now)\n    return voting.leave(seen, a, b)\n", "returns votes(now) or one action"),
         ("def votes(now: MultiPaxos) -> Voting:", "def votes(now: MultiPaxos) -> MultiPaxos:", "returns one of voting"),
     ],
-    ids=["no image", "no step", "parameters", "not an action", "not the image", "two statements", "not the upper"],
+    ids=["no image", "no step", "twice", "parameters", "no action", "no image of now", "two statements", "not upper"],
 )  # fmt: skip
 def test_a_module_that_is_no_refinement_is_refused(
     edited: Callable[..., ModuleType], text: str, by: str, message: str
