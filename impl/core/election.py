@@ -126,7 +126,7 @@ class Election:
     # Phase 1 -----------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Phase 1a: open a ballot above all that this node used or heard of, and promise it here as well.
+        """Phase 1a: open a ballot above all that this node used or heard of.
 
         Proved safe: `spec.multipaxos.prepare`.
         """
@@ -141,7 +141,13 @@ class Election:
             Line("prepare", ballot=ballot, send=(Sent(self._config.peers, prepare),)),
             after=BallotRecord(ballot),
         )
-        self._acceptor.promise(ballot)
+
+    def promise_itself(self) -> None:
+        """Promise its own ballot as well, once the prepare has left: no sooner, so that no promise of its own
+        becomes durable before the trace has the prepare that justifies it."""
+        candidacy = self.candidacy
+        if candidacy is not None and self._outbox.is_clear and self._acceptor.promised != candidacy.ballot:
+            self._acceptor.promise(candidacy.ballot)
 
     def on_promise(self, promise: Promise, recv: Promise | None) -> Candidacy | None:
         """Count a promise; the candidacy if it has won with it, and is over.

@@ -84,7 +84,12 @@ class Leadership:
 
         Proved safe: `spec.multipaxos.propose`: a slot is proposed in once, for `_next` only grows, and in a
         slot that was reported it gets what the reports force, for that stands at the head of the queue.
+
+        While the disk is busy nothing could leave, so nothing is proposed: what waits makes one batch the larger.
+        And no acceptance of its own becomes durable before the trace has the proposal that justifies it.
         """
+        if not self._outbox.is_clear:
+            return
         proposed: list[tuple[Entry, ...]] = []
         while self._waiting and len(self._flying) < self._config.window_batches_max:
             entries = self._next_batch()

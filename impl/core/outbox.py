@@ -4,9 +4,9 @@ It does not know what a promise or an acceptance is, only that some lines come *
 
 Effects form one queue. `Persist` is handed out at once, so that a caller can gather many into one sync; every
 other effect behind it stays here until the caller acknowledges it. A caller cannot speak too early, for it
-does not yet have what it would say. Keeping the whole order, rather than letting unrelated effects overtake,
-makes the order of the trace the order of the steps. Its price: what a leader proposes while its own disk is busy
-with an earlier step waits for that disk.
+does not yet have what it would say. Keeping
+the whole order, rather than letting unrelated effects overtake, makes the order of the trace the order of the
+steps.
 """
 
 from collections import deque
@@ -30,6 +30,11 @@ class Outbox:
         self._held: deque[Effect] = deque()
         """Empty, or a persist that is not acknowledged and all that came after it, later persists
         included."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Does nothing wait for the disk?"""
+        return not self._held
 
     def next_id(self) -> MessageId:
         """The id of the next message; the line that sends it must be the next to be emitted."""

@@ -109,8 +109,7 @@ class Replica:
         if isinstance(event, Received):
             self._receive(event.message)
         elif isinstance(event, Persisted):
-            for message in self._outbox.acknowledge(event.number):
-                self._hear_itself(message)
+            self._persisted(event)
         elif isinstance(event, Submitted):
             self._submit(event)
         elif isinstance(event, Tick):
@@ -175,6 +174,13 @@ class Replica:
         else:
             leadership.tick(self._learner.committed)
             self._election.hear_leader()
+
+    def _persisted(self, event: Persisted) -> None:
+        for message in self._outbox.acknowledge(event.number):
+            self._hear_itself(message)
+        self._election.promise_itself()
+        if self._leadership is not None:
+            self._leadership.propose(self._learner.committed)
 
     def _submit(self, event: Submitted) -> None:
         requests = event.requests

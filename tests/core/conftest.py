@@ -132,11 +132,13 @@ class Audit:
                 )
 
     def _start(self, node: Node, line: Line) -> None:
-        """What a node knows after a crash may be ahead of what it said, never behind."""
+        """What a node knows after a crash may be ahead of what it said, never behind, and never out of nowhere."""
+        assert line.promised is None or line.promised in self.ballots
         assert (line.promised or NONE) >= self._joined.get(node.name, NONE)
         log = {slot: (ballot, value) for slot, ballot, value in line.accepted}
         for slot, (ballot, value) in self._logs.get(node.name, {}).items():
             assert log[slot][0] > ballot or log[slot] == (ballot, value)
+        assert all(self._proposed.get((slot, b)) == value for slot, (b, value) in log.items())
         self._joined[node.name] = line.promised or NONE
         self._logs[node.name] = log
 

@@ -113,18 +113,17 @@ def test_a_ballot_is_above_every_ballot_that_was_heard_of(make_cluster):
 def test_a_ballot_is_durable_before_its_prepare_leaves(make_cluster):
     cluster = make_cluster(canvass=False)
     cluster.tick("a", 60)
-    persists = [persist.records for persist in cluster["a"].unsynced]
-    assert persists == [(BallotRecord(Ballot(1, "a")),), (PromiseRecord(Ballot(1, "a")),)]
+    assert [persist.records for persist in cluster["a"].unsynced] == [(BallotRecord(Ballot(1, "a")),)]
     assert not cluster.flying
-    cluster.sync("a", 1)
+    cluster.sync("a")
     assert [type(message) for _, message in cluster.flying] == [Prepare, Prepare]
+    assert [persist.records for persist in cluster["a"].unsynced] == [(PromiseRecord(Ballot(1, "a")),)]
 
 
-@pytest.mark.parametrize("kept", [1, 2])
-def test_a_ballot_is_not_used_again_after_a_crash(make_cluster, kept):
+def test_a_ballot_is_not_used_again_after_a_crash(make_cluster):
     cluster = make_cluster(canvass=False)
     cluster.tick("a", 60)
-    cluster.crash("a", kept=kept)
+    cluster.crash("a", kept=1)
     cluster.start("a")
     cluster.tick("a", 60)
     assert BallotRecord(Ballot(2, "a")) in cluster["a"].unsynced[0].records
@@ -133,7 +132,7 @@ def test_a_ballot_is_not_used_again_after_a_crash(make_cluster, kept):
 def test_a_leader_counts_its_own_promise_only_when_it_is_durable(make_cluster):
     cluster = make_cluster(canvass=False)
     cluster.tick("a", 60)
-    cluster.sync("a", 1)  # the ballot, not yet the promise
+    cluster.sync("a")  # the ballot, not yet the promise
     cluster.deliver()
     cluster.sync("b")
     while cluster.flying:
@@ -160,6 +159,7 @@ def test_a_promise_of_another_ballot_is_not_counted(alone, peer):
 def test_a_candidate_without_answers_asks_the_silent_again(make_cluster):
     cluster = make_cluster(canvass=False)
     cluster.tick("a", 60, 0.9)
+    cluster.sync("a")
     cluster.sync("a")
     cluster.flying.clear()
     cluster.tick("a", 20)
@@ -284,7 +284,7 @@ def test_many_slots_are_in_flight_together(make_cluster):
     cluster.elect("a")
     for i in range(10):
         cluster.submit("a", f"c{i}")
-    cluster.sync("a")
+        cluster.sync("a")
     accepts = [message for name, message in cluster.flying if name == "b" and isinstance(message, Accept)]
     assert [message.entries for message in accepts] == [((i + 1, f"c{i}"),) for i in range(10)]
 
@@ -294,7 +294,7 @@ def test_the_window_bounds_what_is_in_flight_and_what_waits_is_batched(make_clus
     cluster.elect("a")
     for i in range(10):
         cluster.submit("a", f"c{i}")
-    cluster.sync("a")
+        cluster.sync("a")
     assert len([m for name, m in cluster.flying if name == "b" and isinstance(m, Accept)]) == 2
     cluster.settle()
     sizes = [len(line.entries) for line in lines([e for _, e in cluster.story], "propose")]
@@ -507,6 +507,18 @@ def test_a_proposal_does_not_wait_for_the_leaders_own_disk(make_cluster):
     cluster.submit("a", "x")
     assert cluster["a"].unsynced
     assert [type(message) for _, message in cluster.flying] == [Accept, Accept]
+
+
+def test_what_is_given_while_the_disk_is_busy_becomes_one_batch(make_cluster):
+    """Nothing could leave meanwhile, and no own acceptance may reach the disk before its proposal the trace."""
+    cluster = make_cluster()
+    cluster.elect("a")
+    for i in range(10):
+        cluster.submit("a", f"c{i}")
+    assert len(cluster["a"].unsynced) == 1
+    cluster.settle()
+    sizes = [len(line.entries) for line in lines([e for _, e in cluster.story], "propose")]
+    assert sizes == [1, 9]
 
 
 def test_a_repeated_accept_is_answered_again_and_written_once(peer):
