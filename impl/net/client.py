@@ -26,6 +26,7 @@ from ..settings import Address
 from . import wire
 from .errors import BadCommand, MalformedFrame, NetError, NoAnswer, SessionLost
 from .framing import CLIENT_BYTES_MAX, FrameDecoder, encode_frame
+from .stream import Stream, as_stream
 from .wire import Answer, AskStatus, Elsewhere, Invalid, NodeStatus, Reply, decode_reply
 
 IN_FLIGHT_MAX: Final = 1024
@@ -225,7 +226,7 @@ class _Link(asyncio.Protocol):
         """Of the replies, those that say a command was applied."""
         self._take = take
         self._decoder = FrameDecoder(CLIENT_BYTES_MAX)
-        self._transport: asyncio.Transport | None = None
+        self._transport: Stream | None = None
 
     def write(self, data: bytes | bytearray) -> None:
         if self._transport is not None and data:
@@ -240,8 +241,7 @@ class _Link(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = as_stream(transport)
 
     def data_received(self, data: bytes) -> None:
         if self.ended.done():

@@ -14,6 +14,7 @@ from typing import Protocol
 from ..kv import decode
 from .errors import MalformedFrame
 from .framing import CLIENT_BYTES_MAX, FrameDecoder, encode_frame
+from .stream import Stream, as_stream
 from .wire import Command, Invalid, NodeStatus, Reply, decode_request, encode
 
 log = logging.getLogger("quorate.clients")
@@ -38,7 +39,7 @@ class ClientConnection(asyncio.Protocol):
         self._status = status
         self._connections = connections
         self._decoder = FrameDecoder(CLIENT_BYTES_MAX)
-        self._transport: asyncio.Transport | None = None
+        self._transport: Stream | None = None
         self._replies = bytearray()
 
     def reply(self, reply: Reply) -> None:
@@ -57,8 +58,7 @@ class ClientConnection(asyncio.Protocol):
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = as_stream(transport)
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:

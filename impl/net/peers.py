@@ -18,6 +18,7 @@ from ..core.messages import AnyMessage
 from ..settings import Address
 from .errors import MalformedFrame, NetError, Stranger
 from .framing import HELLO_BYTES_MAX, PEER_BYTES_MAX, FrameDecoder, encode_frame
+from .stream import Stream, as_stream
 from .wire import Hello, Rejected, decode_greeting, decode_message, encode
 
 QUEUE_BYTES_MAX: Final = 64 << 20
@@ -131,7 +132,7 @@ class _Speaker(asyncio.Protocol):
         self._outgoing = outgoing
         self._hello = hello
         self._decoder = FrameDecoder(HELLO_BYTES_MAX)
-        self._transport: asyncio.Transport | None = None
+        self._transport: Stream | None = None
 
     def write(self, frame: bytes) -> None:
         assert self._transport is not None
@@ -145,11 +146,10 @@ class _Speaker(asyncio.Protocol):
         self.greeted.cancel()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=4 << 20)
-        _give_up_on_silence(transport)
-        transport.write(encode_frame(encode(self._hello)))
+        self._transport = as_stream(transport)
+        self._transport.set_write_buffer_limits(high=4 << 20)
+        _give_up_on_silence(self._transport)
+        self._transport.write(encode_frame(encode(self._hello)))
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -197,7 +197,7 @@ class Incoming(asyncio.Protocol):
         self._receive = receive
         self._connections = connections
         self._decoder = FrameDecoder(HELLO_BYTES_MAX)
-        self._transport: asyncio.Transport | None = None
+        self._transport: Stream | None = None
         self._peer: str | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -209,8 +209,7 @@ class Incoming(asyncio.Protocol):
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = as_stream(transport)
         self._connections.add(self)
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(HELLO_S_MAX, self._expire)
@@ -257,7 +256,7 @@ class Incoming(asyncio.Protocol):
             self._deadline.cancel()
 
 
-def _give_up_on_silence(transport: asyncio.Transport) -> None:
+def _give_up_on_silence(transport: Stream) -> None:
     """Let the kernel end a connection whose other end acknowledges nothing, where it can be told to."""
     connection = transport.get_extra_info("socket")
     if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):

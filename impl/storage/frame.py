@@ -117,11 +117,10 @@ def _read_header(data: bytes, offset: int, salt: int) -> tuple[int, int, int] | 
     header = data[offset : offset + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         return None
-    if zlib.crc32(header[-_FIELDS.size :], salt) != int.from_bytes(
-        header[len(_MAGIC) : -_FIELDS.size], "little"
-    ):
+    crc, fields = header[len(_MAGIC) : -_FIELDS.size], header[-_FIELDS.size :]
+    if zlib.crc32(fields, salt) != int.from_bytes(crc, "little"):
         return None
-    sequence, content_bytes, content_crc, _ = _FIELDS.unpack(header[-_FIELDS.size :])
+    sequence, content_bytes, content_crc, _ = _FIELDS.unpack(fields)
     return sequence, content_bytes, content_crc
 
 

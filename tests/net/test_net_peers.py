@@ -16,7 +16,7 @@ from quorate.impl.net.client import ask_status
 from quorate.impl.net.cluster import free_ports
 from quorate.impl.net.framing import HELLO_BYTES_MAX, FrameDecoder, encode_frame
 from quorate.impl.net.node import Node
-from quorate.impl.net.peers import Outgoing
+from quorate.impl.net.peers import Incoming, Outgoing
 from quorate.impl.net.wire import AskStatus, Greeting, Hello, Rejected, decode_greeting, encode
 from quorate.impl.settings import Address, Settings
 
@@ -201,6 +201,35 @@ def test_a_message_before_the_hello_is_not_heard(settings: MakeSettings) -> None
         assert node.status().leader is None
 
     with_node(mine, story)
+
+
+class OtherLoopsTransport:
+    """What a connection is on an event loop that is not asyncio's own: uvloop's is no `asyncio.Transport`."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+        self.write = self.written.extend
+        self.close = self.abort = self.pause_reading = self.resume_reading = lambda: None
+        self.is_closing = lambda: False
+        self.set_write_buffer_limits = lambda high=None, low=None: None
+        self.get_extra_info = lambda name, default=None: default
+
+
+def test_the_transport_of_another_event_loop_will_do() -> None:
+    async def story() -> None:
+        heard: list[object] = []
+        dialled = Incoming(
+            msgspec.structs.replace(B, node="a"), lambda message, source: heard.append(message), set()
+        )
+        transport: Any = OtherLoopsTransport()
+        dialled.connection_made(transport)
+        dialled.data_received(encode_frame(encode(B)))
+        dialled.data_received(encode_frame(encode(Heartbeat(MessageId("b", 1, 1), Ballot(7, "b"), 0))))
+        assert len(heard) == 1
+        assert transport.written
+        dialled.connection_lost(None)
+
+    run(story())
 
 
 @pytest.mark.parametrize("noise", [b"PING\r\nPING\r\n", encode_frame(b"\xc1"), encode_frame(encode(B))])

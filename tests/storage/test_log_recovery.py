@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quorate.impl.core.messages import Ballot
-from quorate.impl.core.records import AcceptRecord, Record, Recovered
+from quorate.impl.core.records import AcceptRecord, PromiseRecord, Record, Recovered
 from quorate.impl.storage import DamagedLog, DurableLog, Identity, Opened, StorageError
 from quorate.impl.storage.folder import MANIFEST
 from quorate.impl.storage.frame import ALIGN, SECTOR, Frame
@@ -230,6 +230,20 @@ def test_a_header_that_lost_its_mark_while_its_content_stands_is_damaged(
         open_once(folder)
 
 
+def test_a_batch_in_the_place_of_another_is_refused(
+    write_log: Write, open_once: Open, identity: Identity
+) -> None:
+    """A write that went astray: whole, of this very segment, and not the batch that belongs there."""
+    folder = write_log([[PromiseRecord(Ballot(number, "a"))] for number in (1, 2, 3)])
+    path = last_segment(folder)
+    whole = bytearray(path.read_bytes())
+    (first, second), (_, third), _ = frames(folder, identity, 1)
+    whole[second:third] = whole[first:second]
+    path.write_bytes(whole)
+    with pytest.raises(DamagedLog, match="batch 1 stands where batch 2 must be"):
+        open_once(folder)
+
+
 def test_only_the_last_segment_may_end_torn(
     write_log: Write, open_once: Open, identity: Identity, batches: list[list[Record]]
 ) -> None:
@@ -245,14 +259,24 @@ def test_only_the_last_segment_may_end_torn(
         open_once(folder)
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(("number", "words"), [(1, "00001.segment: is missing"), (2, "was synced")])
 def test_a_missing_segment_is_noticed(
-    write_log: Write, open_once: Open, batches: list[list[Record]], number: int
+    write_log: Write, open_once: Open, batches: list[list[Record]], number: int, words: str
 ) -> None:
     folder = write_log(batches)
     open_once(folder)  # the manifest now knows how far the log reaches
     segment_path(folder, number).unlink()
-    with pytest.raises(DamagedLog):
+    with pytest.raises(DamagedLog, match=words):
+        open_once(folder)
+
+
+def test_a_segment_under_the_name_of_another_is_refused(
+    write_log: Write, open_once: Open, batches: list[list[Record]]
+) -> None:
+    folder = write_log(batches)
+    segment_path(folder, 1).replace(segment_path(folder, 2))
+    segment_path(folder, 1).write_bytes(segment_path(folder, 2).read_bytes())
+    with pytest.raises(DamagedLog, match="this is segment 1 under the name of segment 2"):
         open_once(folder)
 
 
@@ -264,11 +288,13 @@ def test_a_log_without_any_segment_is_not_taken_for_a_new_one(write_log: Write, 
 
 
 def test_a_zeroed_end_is_noticed_after_an_orderly_stop(
-    write_log: Write, open_once: Open, identity: Identity, batches: list[list[Record]]
+    tmp_path: Path, open_once: Open, identity: Identity, batches: list[list[Record]]
 ) -> None:
-    folder = write_log(batches)
-    log, _ = DurableLog.open(folder, identity)
-    log.close()
+    """After a crash nobody can tell it from a batch that was never written; a stop leaves a note of the end."""
+    folder = tmp_path / "data"
+    with DurableLog.open(folder, identity, segment_bytes=SEGMENT_BYTES)[0] as log:
+        for batch in batches:
+            log.commit(batch)
     path = last_segment(folder)
     start, _ = frames(folder, identity, 2)[-1]
     path.write_bytes(path.read_bytes()[:start].ljust(SEGMENT_BYTES, b"\0"))
@@ -315,3 +341,21 @@ def test_the_last_batch_is_synced_again_before_anybody_is_told_of_it(
     monkeypatch.setattr(os, "fdatasync", lambda fd: (done.append("sync"), fdatasync(fd))[1])
     open_once(folder)
     assert done == [(start, end - start), "sync"]
+
+
+def test_a_new_file_is_synced_before_it_gets_its_name_and_its_name_before_it_is_used(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    rename, pwrite = Path.rename, os.pwrite
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("sync"))
+    monkeypatch.setattr(
+        os, "pwrite", lambda descriptor, data, at: (done.append("write"), pwrite(descriptor, data, at))[1]
+    )
+    monkeypatch.setattr(Path, "rename", lambda path, name: (done.append(path.name), rename(path, name))[1])
+    log, _ = DurableLog.open(tmp_path / "data", identity, segment_bytes=SEGMENT_BYTES)
+    log.commit([PromiseRecord(Ballot(1, "a"))])
+    log.close()
+    manifest = ["sync", "manifest.json.tmp", "sync"]
+    segment = ["write", "write", "sync", "log-00000001.segment.tmp", "sync"]
+    assert done == ["sync", *manifest, *segment, *manifest, "write", *manifest]
