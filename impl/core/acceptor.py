@@ -51,6 +51,7 @@ class Acceptor:
         if recv is not None and ballot == self.promised:
             self._promise_again(recv)
             return False
+        assert not self.left(ballot), "who has left its own ballot is no candidate any more"
         self.promised = ballot
         self._given = Promise(self._outbox.next_id(), ballot, self._report(), self.low)
         answer = Sent((ballot.node,), self._given)
@@ -68,6 +69,7 @@ class Acceptor:
         if recv is not None and self.left(ballot):
             self.refuse(recv, "promised a higher ballot")
             return False
+        assert not self.left(ballot), "who has left its own ballot does not lead any more"
         fresh = self._fresh(ballot, entries)
         self.promised = ballot
         for slot, value in fresh:

@@ -150,7 +150,7 @@ class Election:
             self._acceptor.promise(candidacy.ballot)
 
     def on_promise(self, promise: Promise, recv: Promise | None) -> Candidacy | None:
-        """Count a promise; the candidacy if it has won with it, and is over.
+        """Count a promise; the candidacy if it has won with it.
 
         `recv` is None where the node hears its own promise: it is durable by then, or it would not be heard.
         """
@@ -162,7 +162,6 @@ class Election:
         if len(candidacy.promises) < self._config.phase1_size:
             self._merely(recv, "counted")
             return None
-        self.candidacy = None
         return candidacy
 
     def _press(self, candidacy: Candidacy) -> None:

@@ -48,7 +48,7 @@ class Leadership:
         self._clock = clock
         self._outbox = outbox
         self.ballot = ballot
-        self.tickets: dict[Slot, int] = {}
+        self._tickets: dict[Slot, int] = {}
         """Whose request was proposed in which slot, and is not applied yet."""
         self._next: Slot = committed + 1
         """The lowest slot in which this ballot may propose; it proposed in those from where it began."""
@@ -63,15 +63,10 @@ class Leadership:
         """How many values wait to be proposed."""
         return len(self._waiting)
 
-    @property
-    def flying(self) -> int:
-        """How many accept messages are in flight."""
-        return len(self._flying)
-
     def unanswered(self) -> tuple[int, ...]:
         """The tickets of all requests that it was given and that are not applied."""
         waiting = [ticket for ticket, _ in self._waiting if ticket is not None]
-        return (*self.tickets.values(), *waiting)
+        return (*self._tickets.values(), *waiting)
 
     # Proposing ---------------------------------------------------------------------------
 
@@ -115,7 +110,7 @@ class Leadership:
                 break
             waiting.popleft()
             if ticket is not None:
-                self.tickets[self._next] = ticket
+                self._tickets[self._next] = ticket
             entries.append((self._next, value))
             self._next += 1
         return tuple(entries)
@@ -142,7 +137,7 @@ class Leadership:
     def claim(self, entries: Iterable[Entry]) -> dict[Slot, int]:
         """The tickets of the requests among `entries`, which are applied: they are answered, and
         forgotten."""
-        tickets = self.tickets
+        tickets = self._tickets
         return {slot: tickets.pop(slot) for slot, _ in entries if slot in tickets}
 
     def _merely(self, recv: Accepted | None, reason: str) -> None:

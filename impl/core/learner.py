@@ -71,7 +71,7 @@ class Learner:
             )
         return ()
 
-    def learn(self, log: Log, message: Learn) -> list[Entry]:
+    def learn(self, log: Log, message: Learn) -> tuple[Entry, ...]:
         """Take the entries that come next, then go on with the claim that made this node ask; return what is
         ripe.
 
@@ -81,8 +81,8 @@ class Learner:
         entries = self._next_of(message.entries)
         if not entries:
             self._outbox.emit(Line("ignore", recv=message, reason="nothing new"))
-            return []
-        ripe = list(self.commit(Line("commit", recv=message, entries=entries, learned=True), entries))
+            return ()
+        ripe = self.commit(Line("commit", recv=message, entries=entries, learned=True), entries)
         if self._claim is not None:
             self._asked_ms = None
             ripe += self.follow(log, self._claim, None)

@@ -233,7 +233,7 @@ class Replica:
     def _on_prepare(self, message: Prepare) -> None:
         self._check_theirs(message)
         if self._acceptor.promise(message.ballot, recv=message):
-            self._step_down("another node leads", None)
+            self._step_down("a higher ballot is promised", None)
 
     def _on_promise(self, promise: Promise, recv: Promise | None) -> None:
         self._check_mine(promise)
@@ -252,7 +252,7 @@ class Replica:
         )
         self._leadership = leadership
         self._leader = self.config.node
-        self._election.hear_leader()
+        self._election.hear_leader()  # itself: the candidacy is over
         leadership.propose(committed)
         leadership.tick(committed)
 
@@ -326,10 +326,10 @@ class Replica:
         if leadership is not None:
             self._refuse(leadership.unanswered(), reason)
 
-    def _apply(self, ripe: tuple[Entry, ...] | list[Entry]) -> None:
+    def _apply(self, ripe: tuple[Entry, ...]) -> None:
         if ripe:
             tickets = self._leadership.claim(ripe) if self._leadership is not None else {}
-            self._outbox.emit(Apply(tuple(ripe), tickets))
+            self._outbox.emit(Apply(ripe, tickets))
 
     def _refuse(self, tickets: list[int] | tuple[int, ...], reason: str) -> None:
         if tickets:

@@ -393,6 +393,7 @@ class Cluster:
         elif isinstance(effect, Apply):
             self._answer(node, effect)
         elif isinstance(effect, Refuse):
+            assert not {*effect.tickets} & {*self.answered, *self.refused}, "answered once"
             self.refused.update(dict.fromkeys(effect.tickets, effect.reason))
 
     def _answer(self, node: Node, effect: Apply) -> None:

@@ -57,6 +57,15 @@ class Peer:
         return effects
 
 
+def start_without_canvass(cluster):
+    """Start `a` anew, as a candidate that has promised itself."""
+    cluster.nodes["a"].config["canvass"] = False
+    cluster.start("a")
+    cluster.tick("a", 60)
+    cluster.sync("a")
+    cluster.sync("a")
+
+
 class SilentAudit:
     """A peer by hand says what no whole run would: nothing is known of it from outside."""
 
@@ -110,6 +119,31 @@ def test_a_ballot_is_above_every_ballot_that_was_heard_of(make_cluster):
     assert cluster["a"].status.promised > Ballot(1, "c")
 
 
+def test_a_refusal_teaches_a_candidate_how_high_to_go(alone, peer):
+    start_without_canvass(alone)
+    peer.say(Nack, Ballot(1, "a"), Ballot(7, "c"))
+    alone.tick("a", 60)
+    alone.sync("a")
+    alone.sync("a")
+    assert alone["a"].status.promised == Ballot(8, "a")
+
+
+def test_a_supporter_teaches_how_high_to_go(alone, peer):
+    alone.tick("a", 60)
+    peer.say(Support, 1, Ballot(7, "c"))
+    alone.sync("a")
+    assert alone["a"].status.promised == Ballot(8, "a")
+
+
+def test_support_of_an_earlier_canvass_is_not_counted(alone, peer):
+    alone.tick("a", 60)
+    alone.tick("a", 20)  # a second attempt
+    peer.say(Support, 1, None)
+    assert alone["a"].status.role == "follower"
+    peer.say(Support, 2, None)
+    assert alone["a"].status.role == "candidate"
+
+
 def test_a_ballot_is_durable_before_its_prepare_leaves(make_cluster):
     cluster = make_cluster(canvass=False)
     cluster.tick("a", 60)
@@ -143,11 +177,9 @@ def test_a_leader_counts_its_own_promise_only_when_it_is_durable(make_cluster):
 
 
 def test_a_promise_of_another_ballot_is_not_counted(alone, peer):
-    alone.nodes["a"].config["canvass"] = False
-    alone.start("a")
-    alone.tick("a", 60)
-    alone.sync("a")
+    start_without_canvass(alone)
     alone.tick("a", 60)  # time is up: a second ballot
+    alone.sync("a")
     alone.sync("a")
     assert alone["a"].status.promised == Ballot(2, "a")
     peer.say(Promise, Ballot(1, "a"), (), 0)
@@ -165,6 +197,17 @@ def test_a_candidate_without_answers_asks_the_silent_again(make_cluster):
     cluster.tick("a", 20)
     assert [message.ballot for _, message in cluster.flying] == [Ballot(1, "a")] * 2
     assert events_of(cluster["a"])[-1] == "resend"
+
+
+def test_a_candidate_does_not_ask_again_who_answered(make_cluster):
+    cluster = make_cluster("abcde", canvass=False)
+    cluster.tick("a", 60, 0.9)
+    cluster.sync("a")
+    cluster.sync("a")
+    cluster.flying = [(name, message) for name, message in cluster.flying if name == "b"]
+    cluster.settle()
+    cluster.tick("a", 20)
+    assert [name for name, _ in cluster.flying] == ["c", "d", "e"]
 
 
 # The acceptor's promise (P2) -------------------------------------------------------------
@@ -209,6 +252,7 @@ def test_a_repeated_prepare_gets_the_promise_that_it_got(peer):
 
 
 def test_whoever_accepted_in_a_ballot_does_not_promise_it_any_more(peer):
+    peer.say(Prepare, B1)
     peer.say(Accept, B2, ((1, "x"),), 0)
     effects = peer.say(Prepare, B2)
     assert [line.event for line in lines(effects)] == ["ignore"]
@@ -219,10 +263,7 @@ def test_whoever_accepted_in_a_ballot_does_not_promise_it_any_more(peer):
 
 
 def lead_with_reports(cluster, peer, accepted):
-    cluster.nodes["a"].config["canvass"] = False
-    cluster.start("a")
-    cluster.tick("a", 60)
-    cluster.sync("a")
+    start_without_canvass(cluster)
     return peer.say(Promise, cluster["a"].status.promised, accepted, 0)
 
 
@@ -362,11 +403,7 @@ def test_a_leader_counts_its_own_acceptance_only_when_it_is_durable(make_cluster
 
 def test_a_repeated_answer_counts_once(alone, peer):
     alone.nodes["a"].config.update(nodes=tuple("abcde"))
-    alone.start("a")
-    alone.nodes["a"].config["canvass"] = False
-    alone.start("a")
-    alone.tick("a", 60)
-    alone.sync("a")
+    start_without_canvass(alone)
     ballot = alone["a"].status.promised
     peer.say(Promise, ballot, (), 0)
     peer.say(Promise, ballot, (), 0)
@@ -399,6 +436,21 @@ def test_an_idle_leader_says_so_in_a_heartbeat(make_cluster):
     cluster.tick("a", 10)
     cluster.settle()
     assert cluster["b"].applied == cluster["c"].applied == [(1, "x")]
+
+
+def test_a_heartbeat_comes_only_when_nothing_else_was_said_for_long(make_cluster):
+    cluster = make_cluster()
+    cluster.elect("a")
+    beats = []
+    for ms in (9, 1, 9, 1):
+        cluster.tick("a", ms)
+        beats.append(len(cluster.flying))
+        cluster.flying.clear()
+    cluster.tick("a", 9)
+    cluster.submit("a", "x")
+    cluster.settle()
+    cluster.tick("a", 9)
+    assert (beats, cluster.flying) == ([0, 2, 0, 2], [])
 
 
 def test_an_acceptance_of_an_older_ballot_does_not_tell_what_is_chosen(peer, alone):
@@ -671,6 +723,41 @@ def test_without_the_canvass_it_does(make_cluster):
     assert cluster["a"].status.promised > ballot
 
 
+def test_who_hears_a_leader_supports_no_other(peer, alone):
+    alone.tick("a", 20)
+    peer.say(Heartbeat, B1, 0)
+    alone.tick("a", 29)
+    assert not sent(Peer(alone, "c").say(Canvass, 1))
+    alone.tick("a", 1, 0.9)
+    [support] = sent(Peer(alone, "c").say(Canvass, 2))
+    assert (support.attempt, support.promised) == (2, None)
+
+
+def test_a_leader_supports_no_other(make_cluster):
+    cluster = make_cluster()
+    cluster.elect("a")
+    assert not sent(cluster.step("a", Received(Canvass(MessageId("b", 1, 99), 1))))
+    cluster.tick("a", 500)
+    assert not [
+        m for m in sent(cluster.step("a", Received(Canvass(MessageId("b", 1, 100), 2)))) if type(m) is Support
+    ]
+
+
+def test_a_newcomer_supports_nobody_before_it_has_listened(alone, peer):
+    alone.tick("a", 29)
+    assert not sent(peer.say(Canvass, 1))
+
+
+def test_a_ballot_is_opened_with_the_support_of_a_quorum(make_cluster):
+    cluster = make_cluster("abcde")
+    cluster.tick("a", 60)
+    Peer(cluster, "b").say(Support, 1, None)
+    Peer(cluster, "b").say(Support, 1, None)
+    assert cluster["a"].status.role == "follower"
+    Peer(cluster, "c").say(Support, 1, None)
+    assert cluster["a"].status.role == "candidate"
+
+
 def test_a_leader_that_is_cut_off_sends_its_clients_elsewhere(make_cluster):
     cluster = make_cluster()
     cluster.elect("a")
@@ -695,6 +782,11 @@ def test_an_unanswered_proposal_is_sent_again_as_it_was_to_the_silent(make_clust
     again = [(name, m) for name, m in cluster.flying if isinstance(m, Accept)]
     assert [name for name, _ in again] == ["c", "d", "e"]
     assert all((m.entries, m.commit) == (original.entries, original.commit) for _, m in again)
+    cluster.flying.clear()
+    cluster.tick("a", 19)
+    assert not [m for _, m in cluster.flying if isinstance(m, Accept)]
+    cluster.tick("a", 1)
+    assert len([m for _, m in cluster.flying if isinstance(m, Accept)]) == 3
 
 
 @pytest.mark.parametrize("n", [1, 2])
