@@ -64,9 +64,9 @@ class Folder:
         self.identity = identity
         self._lock = _lock(path)
         try:
+            self.manifest = self._read_manifest()
             for leftover in path.glob(f"*{TEMPORARY}"):
                 leftover.unlink()
-            self.manifest = self._read_manifest()
         except OSError as error:
             self.close()
             raise disk_error(error, path, "read") from error
@@ -119,12 +119,6 @@ class Folder:
         return manifest
 
     def _first_manifest(self) -> Manifest:
-        """Take over a folder that is empty, and no other."""
-        strangers = sorted(path.name for path in self.path.iterdir() if path.name != LOCK)
-        if strangers:
-            raise WrongFolder(
-                f"{self.path}: holds {strangers[0]!r} but no {MANIFEST}; name a folder that is empty or does not exist"
-            )
         self._write(Manifest(FORMAT, self.identity.cluster, self.identity.node, boot=0, synced=0))
         return self.manifest
 
@@ -167,9 +161,9 @@ def _decode(path: Path, text: bytes, kind: type[Shape]) -> Shape:
 def _lock(path: Path) -> int:
     """Make the folder if need be, and hold its lock; returns the descriptor that holds it."""
     try:
-        if path.exists() and not path.is_dir():
-            raise WrongFolder(f"{path}: is not a folder; name a data folder")
-        if not path.exists():
+        if path.exists():
+            _refuse_strangers(path)
+        else:
             path.mkdir(parents=True)
             sync_folder(path.parent)
         descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -183,6 +177,18 @@ def _lock(path: Path) -> int:
             raise FolderInUse(f"{path}: another process uses this data folder; stop it first") from error
         raise disk_error(error, path, "lock the data folder") from error
     return descriptor
+
+
+def _refuse_strangers(path: Path) -> None:
+    """Touch nothing in a folder that is not ours: one without a manifest must be empty, but for a first start's."""
+    if not path.is_dir():
+        raise WrongFolder(f"{path}: is not a folder; name a data folder")
+    names = {entry.name for entry in path.iterdir()}
+    strangers = sorted(names - {LOCK, MANIFEST + TEMPORARY})
+    if MANIFEST not in names and strangers:
+        raise WrongFolder(
+            f"{path}: holds {strangers[0]!r} but no {MANIFEST}; name a folder that is empty or does not exist"
+        )
 
 
 def sync_folder(path: Path) -> None:

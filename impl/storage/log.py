@@ -70,8 +70,8 @@ class DurableLog:
     ) -> tuple[Self, Opened]:
         """Open the log in `folder`, making both if there are none, and recover what it holds.
 
-        Raises WrongFolder, FolderInUse, UnknownFormat, DamagedLog, DiskFull or DiskFailed; what is in the folder is
-        then as it was.
+        Raises WrongFolder, FolderInUse, UnknownFormat, DamagedLog, DiskFull or DiskFailed; nothing that was
+        committed is then lost, and the folder is free again.
         """
         if segment_bytes < HEADER_BYTES + 2 * ALIGN or segment_bytes % ALIGN:
             raise ValueError(f"segment_bytes: {segment_bytes} is no multiple of {ALIGN}, or too small")

@@ -65,7 +65,7 @@ class Segment:
     def create(cls, folder: Path, identity: Identity, shape: Shape) -> Self:
         """Make a segment that is durable before anything is written to it.
 
-        When it fails, for want of space above all, no trace of the segment is left.
+        When there is no space for it, no trace of it is left.
         """
         path = segment_path(folder, shape.number)
         beside = path.with_name(path.name + TEMPORARY)

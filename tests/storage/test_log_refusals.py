@@ -66,9 +66,21 @@ def test_a_file_is_no_folder(tmp_path: Path, identity: Identity) -> None:
 
 
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path, identity: Identity) -> None:
-    (tmp_path / "thesis.tex").write_text("mine")
-    assert "thesis.tex" in refusal(WrongFolder, tmp_path, identity)
-    assert (tmp_path / "thesis.tex").read_text() == "mine"
+    for name in ("thesis.tex", "notes.tmp"):
+        (tmp_path / name).write_text("mine")
+    assert "notes.tmp" in refusal(WrongFolder, tmp_path, identity)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "thesis.tex": "mine",
+        "notes.tmp": "mine",
+    }
+
+
+def test_what_a_crash_left_half_made_is_removed(write_log: Write, open_once: Open) -> None:
+    folder = write_log([[PROMISE]])
+    for name in (f"{MANIFEST}.tmp", "log-00000002.segment.tmp"):
+        (folder / name).write_bytes(b"half")
+    assert open_once(folder).batches == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["lock", "log-00000001.segment", MANIFEST]
 
 
 def test_a_folder_that_may_not_be_written_is_refused(
