@@ -54,9 +54,13 @@ class Trace(Protocol):
 class Asker(Protocol):
     """Whoever is to be answered; it may have gone meanwhile."""
 
-    def reply(self, reply: Reply) -> None: ...
+    def reply(self, reply: Reply) -> None:
+        """Keep a reply for the next `flush`."""
+        ...
 
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        """Send what was kept."""
+        ...
 
 
 class Source(Protocol):

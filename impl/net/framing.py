@@ -24,6 +24,7 @@ CLIENT_BYTES_MAX: Final = 16 << 20
 
 
 def encode_frame(payload: bytes) -> bytes:
+    """The payload as it goes into a stream."""
     return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
 
 

@@ -117,17 +117,20 @@ def _decode(decoder: msgspec.msgpack.Decoder[Read], payload: bytes, what: str) -
 
 
 def decode_greeting(payload: bytes) -> Greeting:
-    """Raises MalformedFrame, as all of these do."""
+    """The first word, either way. Raises MalformedFrame for anything else, as all of these do."""
     return _decode(_GREETING, payload, "greeting")
 
 
 def decode_message(payload: bytes) -> AnyMessage:
+    """What a node says to another after the greeting."""
     return _decode(_MESSAGE, payload, "message")
 
 
 def decode_request(payload: bytes) -> Request:
+    """What a client says."""
     return _decode(_REQUEST, payload, "request")
 
 
 def decode_reply(payload: bytes) -> Reply:
+    """What a client is told."""
     return _decode(_REPLY, payload, "reply")

@@ -20,6 +20,7 @@ _KNOWN: Final = frozenset(str(kind.__struct_config__.tag) for kind in Record.__a
 
 
 def encode_batch(records: Sequence[Record]) -> bytes:
+    """The body of a batch's frame."""
     return _ENCODER.encode(records)
 
 

@@ -123,6 +123,7 @@ class Segment:
 
 
 def segment_path(folder: Path, number: int) -> Path:
+    """Where a folder has the segment of this number."""
     return folder / _PATTERN.replace("*", f"{number:08d}")
 
 
