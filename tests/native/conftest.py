@@ -1,60 +1,32 @@
-"""Specifications to explore, instances of them, and what the referee says of both."""
+"""Specifications to explore: those of the tower, and small ones written on the spot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from quorate.checker.explore.referee import explore as referee
-from quorate.checker.explore.result import Exploration
-from quorate.checker.instance import Instance
-from quorate.checker.native import explore as native
 from quorate.checker.specification import Specification, load
-from quorate.spec import multipaxos, voting
+from quorate.spec import consensus, multipaxos, voting
 
-Compare = Callable[..., tuple[Exploration, Exploration]]
-
-
-@pytest.fixture(scope="session")
-def paxos() -> Specification:
-    return Specification.of(multipaxos)
+Write = Callable[[str], Specification]
 
 
 @pytest.fixture(scope="session")
-def ballots() -> Specification:
-    return Specification.of(voting)
+def specs() -> Mapping[str, Specification]:
+    """The specifications of the tower, by name."""
+    return {m.__name__.rpartition(".")[2]: Specification.of(m) for m in (consensus, voting, multipaxos)}
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[[str], Specification]:
-    """A specification from its text, below the usual imports."""
+def written(tmp_path: Path) -> Write:
+    """A specification from its text, below the usual import."""
 
-    def write(text: str, name: str = "written") -> Specification:
-        file = tmp_path / f"{name}.py"
+    def write(text: str) -> Specification:
+        file = tmp_path / "written.py"
         words = "Many, Set, Sort, State, action, implies, init, invariant, require, safety"
         file.write_text(f"from quorate.checker.language import {words}\n\n{text}")
         return load(file)
 
     return write
-
-
-@pytest.fixture(scope="session")
-def compare() -> Compare:
-    """Explores with referee and native engine, and finds what both must say alike."""
-
-    def both(spec: Specification, instance: Instance, **options: object) -> tuple[Exploration, Exploration]:
-        theirs = referee(spec, instance)
-        ours = native(spec, instance, **options)  # type: ignore[arg-type]
-        assert ours.verdict == theirs.verdict
-        assert (ours.violation is None) == (theirs.violation is None)
-        if ours.violation and theirs.violation:
-            assert len(ours.violation.steps) == len(theirs.violation.steps)
-            return theirs, ours
-        assert (ours.distinct, ours.edges, ours.depth) == (theirs.distinct, theirs.edges, theirs.depth)
-        assert ours.deadlocks == theirs.deadlocks
-        assert sum(c.found for c in ours.actions.values()) == ours.distinct - 1
-        return theirs, ours
-
-    return both
