@@ -20,10 +20,11 @@ from .outbox import Outbox
 class Proposal:
     """One accept message on its way to be chosen."""
 
-    __slots__ = ("accept", "proposed_ms", "sent_ms", "voters")
+    __slots__ = ("accept", "proposed_ms", "sent_ms", "slots", "voters")
 
     def __init__(self, accept: Accept, now_ms: int) -> None:
         self.accept = accept
+        self.slots = tuple([slot for slot, _ in accept.entries])
         self.proposed_ms = now_ms
         self.sent_ms = now_ms
         self.voters: set[str] = set()
@@ -124,8 +125,11 @@ class Leadership:
         heard.
         """
         proposal = self._flying.get(accepted.slots[0])
-        if proposal is None or len(accepted.slots) != len(proposal.accept.entries):
+        if proposal is None:
             self._merely(recv, "chosen already")
+            return None
+        if accepted.slots != proposal.slots:
+            self._merely(recv, "answers another batch")
             return None
         proposal.voters.add(accepted.sender)
         if len(proposal.voters) < self._config.phase2_size:

@@ -25,7 +25,6 @@ class Outbox:
         self._boot = boot
         self._messages = 0
         self._issued = 0
-        self._durable = 0
         self._ready: list[Effect] = []
         self._held: deque[Effect] = deque()
         """Empty, or a persist that is not acknowledged and all that came after it, later persists
@@ -66,12 +65,11 @@ class Outbox:
             raise CallerError(
                 f"Persisted({number}): only {self._issued} were issued; acknowledge what was handed out"
             )
-        self._durable = max(self._durable, number)
         to_itself: list[AnyMessage] = []
         while self._held:
             effect = self._held[0]
             if isinstance(effect, Persist):
-                if effect.number > self._durable:
+                if effect.number > number:
                     break
             else:
                 self._ready.append(effect)

@@ -267,6 +267,8 @@ class Replica:
 
     def _on_accepted(self, accepted: Accepted, recv: Accepted | None) -> None:
         self._check_mine(accepted)
+        if not accepted.slots:
+            raise PeerError(f"an accepted of '{accepted.sender}' names no slot")
         leadership = self._leadership
         if leadership is None or accepted.ballot != leadership.ballot:
             self._ignore(recv, "stale")

@@ -42,7 +42,7 @@ class Node:
         self.lines: dict[int, list[Line]] = {}
         self.applied: list[tuple[int, str]] = []
         self.messages = 0
-        self.now_ms = 0
+        self.now_ms = 1000
         self._replica: Replica | None = None
 
     @property

@@ -417,6 +417,19 @@ def test_a_repeated_answer_counts_once(alone, peer):
     assert alone.answered
 
 
+@pytest.mark.parametrize("slots", [(1,), (2,), (1, 3), (1, 2, 3)])
+def test_an_answer_to_other_slots_than_a_batch_has_is_not_counted_for_it(make_cluster, slots):
+    cluster = make_cluster()
+    cluster.elect("a")
+    cluster.audit = SilentAudit()
+    cluster.submit("a", "x", "y")
+    cluster.sync("a")
+    cluster.step("a", Received(Accepted(MessageId("b", 1, 99), Ballot(1, "a"), slots)))
+    assert not cluster.answered
+    cluster.step("a", Received(Accepted(MessageId("b", 1, 100), Ballot(1, "a"), (1, 2))))
+    assert len(cluster.answered) == 2
+
+
 def test_the_commit_index_rides_on_the_next_accept(make_cluster):
     cluster = make_cluster()
     cluster.elect("a")
@@ -492,6 +505,25 @@ def test_a_long_absence_is_made_up_for_message_by_message(make_cluster):
     assert len(cluster["c"].applied) == 95
     learned = [line.recv for line in cluster["c"].lines[2] if isinstance(line.recv, Learn)]
     assert [len(learn.entries) for learn in learned] == [10] * 9 + [5]
+
+
+def test_what_is_asked_for_is_taught_as_far_as_it_is_known(peer):
+    peer.say(Learn, ((1, "x"), (2, "y")))
+    [learn] = sent(peer.say(Ask, 1, 9))
+    assert learn.entries == ((1, "x"), (2, "y"))
+    assert not sent(peer.say(Ask, 3, 9))
+
+
+def test_a_lesson_is_bounded_by_its_size_and_a_large_value_travels_alone(make_cluster):
+    cluster = make_cluster(batch_bytes_max=10)
+    cluster.elect("a")
+    cluster.submit("a", "x" * 6, "y" * 40, "z", "w")
+    cluster.settle()
+    lessons = [
+        sent(cluster.step("a", Received(Ask(MessageId("b", 1, 90 + first), first, 4))))[0].entries
+        for first in (1, 2, 3)
+    ]
+    assert [[slot for slot, _ in entries] for entries in lessons] == [[1], [2], [3, 4]]
 
 
 def test_an_entry_above_a_gap_is_not_learned(peer, alone):
@@ -673,6 +705,29 @@ def test_late_acceptances_of_a_deposed_leader_choose_nothing(make_cluster):
     assert [line.event for line in lines(effects)] == ["ignore"]
 
 
+def test_an_acceptance_of_its_earlier_ballot_is_not_counted_by_a_leader(make_cluster):
+    cluster = make_cluster()
+    cluster.elect("a")
+    cluster.submit("a", "x")
+    cluster.sync("a")
+    cluster.flying.clear()
+    cluster.audit = SilentAudit()
+    Peer(cluster).say(Nack, Ballot(1, "a"), Ballot(5, "b"))
+    cluster.elect("a")
+    cluster.flying.clear()
+    assert cluster["a"].status.promised == Ballot(6, "a")
+    cluster.answered.clear()
+    [ticket] = cluster.submit("a", "y")
+    cluster.sync("a")
+    cluster.flying.clear()
+    slot = cluster["a"].status.committed + 1
+    Peer(cluster, "b").say(Accepted, Ballot(1, "a"), (slot,))
+    Peer(cluster, "c").say(Accepted, Ballot(1, "a"), (slot,))
+    assert not cluster.answered
+    Peer(cluster, "c").say(Accepted, Ballot(6, "a"), (slot,))
+    assert list(cluster.answered) == [ticket]
+
+
 def test_a_returning_leader_does_no_harm(make_cluster):
     cluster = make_cluster()
     cluster.elect("a")
@@ -815,7 +870,7 @@ def test_a_stopped_replica_says_so_last_and_takes_nothing_more(peer, alone):
     peer.say(Accept, B1, ((1, "x"),), 0, hold=True)
     assert alone.step("a", Stop()) == []
     with pytest.raises(CallerError, match="is stopped"):
-        alone.step("a", Tick(100, 0.5))
+        alone.step("a", Tick(1100, 0.5))
     released = alone.step("a", Persisted(1))
     assert [line.event for line in lines(released)] == ["accept", "stop"]
 
@@ -824,8 +879,8 @@ def test_a_stopped_replica_says_so_last_and_takes_nothing_more(peer, alone):
     ("event", "reason"),
     [
         (Persisted(1), "only 0 were issued"),
-        (Tick(-1, 0.5), "monotonic"),
-        (Tick(5, 1.0), "0 <= draw < 1"),
+        (Tick(999, 0.5), "monotonic"),
+        (Tick(1005, 1.0), "0 <= draw < 1"),
         (Submitted(((1, NOOP),)), "no command"),
     ],
 )
@@ -841,6 +896,7 @@ def test_a_broken_duty_is_named(alone, event, reason):
         (Accept, (Ballot(1, "c"), ((1, "x"),), 0), "speaks for"),
         (Heartbeat, (Ballot(1, "c"), 0), "speaks for"),
         (Accept, (B1, (), 0), "proposes nothing"),
+        (Accepted, (Ballot(1, "a"), ()), "never opened"),
         (Promise, (Ballot(1, "a"), (), 0), "never opened"),
         (Accepted, (Ballot(1, "a"), (1,)), "never opened"),
         (Nack, (Ballot(1, "a"), B1), "never opened"),
@@ -857,6 +913,21 @@ def test_two_values_of_one_ballot_in_one_slot_are_refused(peer):
     peer.say(Accept, B1, ((1, "x"),), 0)
     with pytest.raises(PeerError, match="two values in slot 1"):
         peer.say(Accept, B1, ((1, "y"),), 0)
+
+
+def test_a_refusal_for_no_higher_ballot_is_refused(make_cluster):
+    cluster = make_cluster()
+    cluster.elect("a")
+    with pytest.raises(PeerError, match="not higher"):
+        cluster.step("a", Received(Nack(MessageId("b", 1, 99), Ballot(1, "a"), Ballot(1, "a"))))
+    assert cluster["a"].status.role == "leader"
+
+
+def test_an_answer_that_names_no_slot_is_refused(make_cluster):
+    cluster = make_cluster()
+    cluster.elect("a")
+    with pytest.raises(PeerError, match="names no slot"):
+        cluster.step("a", Received(Accepted(MessageId("b", 1, 99), Ballot(1, "a"), ())))
 
 
 def test_a_stranger_is_refused(alone):
