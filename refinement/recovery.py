@@ -89,7 +89,8 @@ def _not_behind(ledger: Ledger, node: Node, line: Start) -> None:
         raise Diverges(Rule.RECOVERED, f"{a} recovers two acceptances in a slot")
     for s, c, v in ledger.log(a):
         if s > line.low and not _covers(recovered.get(s), (c, v)):
-            reason = f"{a} had accepted {show(v)} in slot {s}, ballot {show(c)}, and recovers {_found(recovered.get(s))}"
+            found = _found(recovered.get(s))
+            reason = f"{a} had accepted {show(v)} in slot {s}, ballot {show(c)}, and recovers {found}"
             raise Diverges(Rule.RECOVERED, reason, None, [("log", (a, s, c, v))])
 
 

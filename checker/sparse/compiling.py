@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ..language import Sort, relations_of
-from ..specification import Specification
+from ..specification import Function, Specification, where
 from ..term import Relation, Step, Var
 from .cuts import Raise, cuts_of, raises
 from .delta import Rows, delta, is_single
@@ -57,22 +57,21 @@ def planner_of(spec: Specification, given: Collection[type[Sort]]) -> Planner:
     return Planner(frozenset(given), cuts_of(spec, given))
 
 
-def plan_step(planner: Planner, name: str, step: Step) -> StepPlan:
-    """The plan of a step.  Raises `Undrivable`, which names the place."""
-    bound = frozenset(step.params)
+def plan_step(planner: Planner, action: Function, step: Step) -> StepPlan:
+    """The plan of an action that was read as this step.  Raises `Undrivable`, which names the place."""
+    name, bound = action.__name__, frozenset(step.params)
     requires = list[Test]()
     for r in step.requires:
         try:
             requires.append(planner.test(r.formula, bound))
         except NotDriven as why:
-            raise Undrivable(f"{r.place.file}:{r.place.line}: in {name}, `{r.place.text}`: {why}") from why
+            raise Undrivable(f"{r.place}: in {name}, `{r.place.text}`: {why}") from why
     changes = list[Change]()
     for relation, then in step.changed().items():
         try:
             changes.append(_plan_change(planner, relation, then, bound))
         except NotDriven as why:
-            where = f"{step.requires[0].place.file}: " if step.requires else ""
-            raise Undrivable(f"{where}in {name}, what becomes of {relation}: {why}") from why
+            raise Undrivable(f"{where(action)}: in {name}, what becomes of {relation}: {why}") from why
     return StepPlan(step.params, tuple(requires), tuple(changes))
 
 

@@ -50,7 +50,7 @@ class Machine:
         self.spec = spec
         self.members = dict(members or {})
         self._planner = planner_of(spec, self.members)
-        self.plans = {name: plan_step(self._planner, name, step) for name, step in spec.steps.items()}
+        self.plans = {n: plan_step(self._planner, spec.action(n), step) for n, step in spec.steps.items()}
         patterns: dict[str, set[Pattern]] = {}
         for plan in self.plans.values():
             for each in plan.looks():
@@ -68,6 +68,7 @@ class Machine:
         self._steps: dict[str, Callable[..., int | None]] = {n: self._names[f"step_{n}"] for n in self.plans}
         self._effects: dict[str, Callable[..., None]] = {n: self._names[f"then_{n}"] for n in self.plans}
         self._count = 0
+        self._membership = {name: self._member(name) for name in self.store}
 
     @property
     def source(self) -> str:
@@ -98,11 +99,7 @@ class Machine:
 
     def has(self, relation: str, row: Row) -> bool:
         """Whether a relation has a row."""
-        stored = self.store[relation]
-        if isinstance(stored, Bounds):
-            top = stored.bound(row)
-            return top is not None and bool(row[stored.cut] < top)
-        return bool(self._contains(relation)(*row))
+        return self._membership[relation](*row)
 
     def put(self, relation: str, row: Row) -> None:
         """Let a relation have a row; one that is kept as bounds, every row below it."""
@@ -161,16 +158,17 @@ class Machine:
 
     def lookup(self, relation: str, columns: Sequence[int]) -> Callable[..., Iterator[Row]]:
         """A function of the values of these columns that finds the rows which have them."""
-        row = [Var(f"x{i}", sort) for i, sort in enumerate(relations_of(self.spec.state)[relation])]
+        row = self._row(relation)
         given = [row[i] for i in columns]
         return self.query(given, row, [x for x in row if x not in given], In(relation, tuple(row)))
 
-    def _contains(self, relation: str) -> Callable[..., bool]:
-        name = f"has_{relation}_"
-        if name not in self._names:
-            row = [Var(f"x{i}", sort) for i, sort in enumerate(relations_of(self.spec.state)[relation])]
-            self._names[name] = self.question(row, In(relation, tuple(row)))
-        return self._names[name]  # type: ignore[no-any-return]
+    def _member(self, relation: str) -> Callable[..., bool]:
+        row = self._row(relation)
+        return self.question(row, In(relation, tuple(row)))
+
+    def _row(self, relation: str) -> list[Var]:
+        """A new variable for each column."""
+        return [Var(f"x{i}", sort) for i, sort in enumerate(relations_of(self.spec.state)[relation])]
 
     def _defined(self, printed: Callable[[str], None]) -> Callable[..., Any]:
         since = len(self._printer.done)

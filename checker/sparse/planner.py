@@ -166,6 +166,8 @@ class _Hunt:
                     pass
                 case Truth(False) | Not(Truth(True)):
                     return hunt, None
+                case Eq(left, right) if left is right:
+                    pass
                 case And(parts):
                     pending += reversed(parts)
                 case Any(variables, body):
