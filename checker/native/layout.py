@@ -7,7 +7,7 @@ constants show, would change it.  On the message-level specification two rows in
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..instance import Instance
@@ -36,6 +36,10 @@ class Layout:
     def words(self) -> int:
         """How many words a state has; at least one."""
         return len(self.first)
+
+    def keeping(self, rows: Sequence[tuple[str, Row]]) -> Layout:
+        """The layout with these rows only; the others are for ever what they are initially."""
+        return _numbered(self.of, self.bits.first, rows)
 
     def decode(self, words: Words) -> State:
         """The state that words stand for."""
@@ -80,12 +84,19 @@ def lay_out(spec: Specification, instance: Instance) -> Layout:
     for name, sorts in relations.items():
         every = itertools.product(*(instance.members[s] for s in sorts))
         rows.extend((name, row) for row in every if row in found[name])
-    bits = Bits(first, {name: {} for name in relations})
+    return _numbered(spec.state, first, rows)
+
+
+def _numbered(
+    of: type[State], first: Mapping[str, frozenset[Row]], rows: Sequence[tuple[str, Row]]
+) -> Layout:
+    """The layout in which these rows have the bits 0, 1, 2 ..."""
+    bits = Bits(first, {name: {} for name in first})
     words = [0] * max(1, -(-len(rows) // WORD_BITS))
     for bit, (name, row) in enumerate(rows):
         bits.varying[name][row] = bit
         words[bit // WORD_BITS] |= (row in first[name]) << bit % WORD_BITS
-    return Layout(spec.state, tuple(rows), bits, tuple(words))
+    return Layout(of, tuple(rows), bits, tuple(words))
 
 
 def _what_varies(

@@ -32,11 +32,15 @@ Flip: TypeAlias = tuple[int, bool]
 
 @dataclass(eq=False)
 class Leaf:
-    """One ground action: under `given`, and all guards above it, `becomes` says what each changed bit becomes."""
+    """One ground action: where `guard` holds, `becomes` says what each changed bit becomes.
+
+    The guard repeats what stands in the tree above, and may add what is known to hold there.
+    """
 
     action: int
     args: Row
-    given: frozenset[Lit]
+    circuit: Circuit
+    guard: Node
     becomes: Mapping[int, Node]
     private: tuple[int, ...] = ()
     """Bits that, where they change, no other ground action would have changed so."""
@@ -45,7 +49,7 @@ class Leaf:
     def flips(self) -> Mapping[Flip, bool]:
         """How bits may change, and whether they do so wherever the guards hold."""
         out: dict[Flip, bool] = {}
-        held = {x.bit: x.positive for x in self.given}
+        held = {x.bit: x.positive for x in conjuncts(self.guard) if isinstance(x, Lit)}
         for bit, value in self.becomes.items():
             for up in (True, False):
                 if held.get(bit) is up or value is (not up) or _keeps(bit, not up, value):
@@ -95,9 +99,17 @@ def ground_moves(spec: Specification, instance: Instance, layout: Layout, circui
         tuple(_Grounding(index, name, step, instance, layout, circuit).tree())
         for index, (name, step) in enumerate(spec.steps.items())
     ]
+    return moves_of(tuple(spec.steps), trees)
+
+
+def moves_of(actions: tuple[str, ...], trees: Sequence[tuple[Guard | Leaf, ...]]) -> Moves:
+    """Moves from their trees; finds out which bits are private to which leaf."""
     leaves = tuple(leaf for tree in trees for node in tree for leaf in leaves_of(node))
-    _find_private(leaves)
-    return Moves(tuple(spec.steps), tuple(trees), leaves)
+    makers = Counter(flip for leaf in leaves for flip in leaf.flips)
+    for leaf in leaves:
+        shared = {bit for bit, up in leaf.flips if makers[bit, up] > 1}
+        leaf.private = tuple(sorted({bit for bit, _ in leaf.flips} - shared))
+    return Moves(actions, tuple(trees), leaves)
 
 
 def leaves_of(node: Guard | Leaf) -> Iterator[Leaf]:
@@ -106,13 +118,6 @@ def leaves_of(node: Guard | Leaf) -> Iterator[Leaf]:
     else:
         for x in node.below:
             yield from leaves_of(x)
-
-
-def _find_private(leaves: Sequence[Leaf]) -> None:
-    makers = Counter(flip for leaf in leaves for flip in leaf.flips)
-    for leaf in leaves:
-        shared = {bit for bit, up in leaf.flips if makers[bit, up] > 1}
-        leaf.private = tuple(sorted({bit for bit, _ in leaf.flips} - shared))
 
 
 class _Grounding:
@@ -132,26 +137,28 @@ class _Grounding:
         self.order = [self.params.index(x) for x in step.params if x in used]
 
     def tree(self) -> list[Guard | Leaf]:
-        return self._below(0, (), frozenset())
+        return self._below(0, (), True)
 
-    def _below(self, depth: int, args: Row, given: frozenset[Lit]) -> list[Guard | Leaf]:
+    def _below(self, depth: int, args: Row, above: Node) -> list[Guard | Leaf]:
         frame = self.ground.frame(args)
         here = [i for i, at in enumerate(self.settled_at) if at == depth]
         holds = self.circuit.conj(self.ground.requires[i](frame) for i in here)
         if holds is False:
             return []
-        given = given | {x for x in conjuncts(holds) if isinstance(x, Lit)}
+        guard = self.circuit.conj((above, holds))
+        if guard is False:
+            return []
         if depth == len(self.params):
-            found: list[Guard | Leaf] = list(self._leaf(args, given))
+            found: list[Guard | Leaf] = list(self._leaf(args, guard))
         else:
             members = self.instance.members[self.params[depth].sort]
-            found = [x for m in members for x in self._below(depth + 1, (*args, m), given)]
+            found = [x for m in members for x in self._below(depth + 1, (*args, m), guard)]
         if holds is True or not found:
             return found
         requires = tuple(self.ground.step.requires[i] for i in here)
         return [Guard(holds, requires, tuple(found))]
 
-    def _leaf(self, args: Row, given: frozenset[Lit]) -> Iterator[Leaf]:
+    def _leaf(self, args: Row, guard: Node) -> Iterator[Leaf]:
         frame, becomes = self.ground.frame(args), dict[int, Node]()
         for name, relation in self.ground.changed.items():
             for row, value in self.grounder.changes(name, relation(frame)):
@@ -161,7 +168,8 @@ class _Grounding:
         leaf = Leaf(
             self.index,
             tuple(args[i] for i in self.order),
-            given,
+            self.circuit,
+            guard,
             {bit: becomes[bit] for bit in sorted(becomes)},
         )
         if leaf.flips:

@@ -17,6 +17,7 @@ from ..specification import Function, Specification
 from .circuit import Circuit, Node
 from .code import Printer
 from .ground import Grounder, Scope
+from .implied import reduce
 from .intrinsics import Array, Bytes
 from .layout import Layout, Words, lay_out
 from .machine import Machine
@@ -80,6 +81,9 @@ def compile_program(
     layout, circuit = lay_out(spec, instance), Circuit()
     moves = ground_moves(spec, instance, layout, circuit)
     claims = ground_properties(spec, instance, properties, layout, circuit)
+    if (less := reduce(layout, moves)) is not None:
+        layout, moves = less.layout(layout), less.moves(moves)
+        claims = [(name, less.node(holds)) for name, holds in claims]
     printer = Printer(layout, fingerprints)
     assembly = printer.expand(moves) + printer.check(claims) + printer.hash()
     machine = Machine(assembly)
