@@ -2,6 +2,7 @@
 
 import pytest
 
+from quorate.impl.core.config import Config
 from quorate.impl.core.effects import Line, Persist
 from quorate.impl.core.errors import BrokenAgreement, CallerError, PeerError
 from quorate.impl.core.events import Persisted, Received, Start, Stop, Submitted, Tick
@@ -21,6 +22,7 @@ from quorate.impl.core.messages import (
     Support,
 )
 from quorate.impl.core.records import AcceptRecord, BallotRecord, PromiseRecord, Recovered, recover
+from quorate.impl.core.replica import Replica
 
 B1, B2, B3 = Ballot(1, "b"), Ballot(2, "b"), Ballot(3, "b")
 
@@ -152,6 +154,17 @@ def test_a_ballot_is_durable_before_its_prepare_leaves(make_cluster):
     cluster.sync("a")
     assert [type(message) for _, message in cluster.flying] == [Prepare, Prepare]
     assert [persist.records for persist in cluster["a"].unsynced] == [(PromiseRecord(Ballot(1, "a")),)]
+
+
+def test_a_candidate_promises_itself_only_when_its_prepare_has_left(alone, peer):
+    alone.nodes["a"].config["canvass"] = False
+    alone.start("a")
+    peer.say(Accept, B1, ((1, "x"),), 0, hold=True)
+    alone.tick("a", 100)
+    alone.sync("a", 1)  # the acceptance, not yet the ballot
+    assert [persist.records for persist in alone["a"].unsynced] == [(BallotRecord(Ballot(2, "a")),)]
+    alone.sync("a")
+    assert [persist.records for persist in alone["a"].unsynced] == [(PromiseRecord(Ballot(2, "a")),)]
 
 
 def test_a_ballot_is_not_used_again_after_a_crash(make_cluster):
@@ -605,6 +618,22 @@ def test_what_is_given_while_the_disk_is_busy_becomes_one_batch(make_cluster):
     assert sizes == [1, 9]
 
 
+def test_what_waited_for_the_disk_is_proposed_when_the_disk_is_done(make_cluster):
+    cluster = make_cluster()
+    cluster.elect("a")
+    cluster.submit("a", "x")
+    cluster.deliver()
+    cluster.deliver()
+    for name in "bc":
+        cluster.sync(name)
+    while cluster.flying:
+        cluster.deliver()  # x is chosen without a's own acceptance
+    cluster.submit("a", "y")
+    assert not cluster.flying
+    cluster.sync("a")
+    assert [message.entries for _, message in cluster.flying] == [((2, "y"),)] * 2
+
+
 def test_a_repeated_accept_is_answered_again_and_written_once(peer):
     peer.say(Accept, B1, ((1, "x"),), 0)
     effects = peer.say(Accept, B1, ((1, "x"),), 0)
@@ -646,6 +675,8 @@ def test_recovery_keeps_the_latest_of_everything():
     expected = Recovered(B3, ((1, B1, "y"), (2, B3, "z")), 0, Ballot(2, "a"))
     assert recover(records) == expected
     assert recover([]) == Recovered()
+    assert recover([PromiseRecord(B2), AcceptRecord(B1, ((1, "x"),))]).promised == B2
+    assert recover([BallotRecord(B2), BallotRecord(B1)]).ballot_used == B2
 
 
 def test_the_start_line_tells_what_was_recovered(peer, alone):
@@ -940,3 +971,8 @@ def test_another_nodes_data_is_refused(bare_cluster):
     cluster["a"].disk = [BallotRecord(B1)]
     with pytest.raises(CallerError, match="another node's data"):
         cluster["a"].boot_up()
+
+
+def test_an_acceptance_above_the_promise_is_refused():
+    with pytest.raises(CallerError, match=r"slot 1 is accepted in 2\.b, above the promise 1\.b"):
+        Replica(Config(node="a", nodes=("a", "b"), boot=1), Recovered(B1, ((1, B2, "x"),)))

@@ -121,6 +121,12 @@ def test_an_answer_that_the_client_has_is_forgotten_and_never_given_anew(client,
     assert client.again(3, 3, Get, "k").value == "2"
 
 
+def test_an_answer_at_the_floor_is_kept(client):
+    assert client.again(2, 1, Increment, "k", 1) == Result("1", 1)
+    client.again(3, 2, Get, "k")
+    assert client.again(2, 2, Increment, "k", 1) == Result("1", 1)
+
+
 def test_two_clients_with_the_same_numbers_do_not_conflict(machine):
     one, two = Client(machine, "one"), Client(machine, "two")
     assert one.do(Increment, "k", 1).value == "1"
