@@ -186,6 +186,22 @@ def test_a_disk_that_fails_ends_the_driver_and_nothing_leaves() -> None:
     assert not any(isinstance(event, Persisted) for event in stage.events)
 
 
+def test_after_a_failure_nothing_more_is_done() -> None:
+    def script(event: Event) -> list[Effect]:
+        return [Line("resend", send=(Sent(("b",), heartbeat(1)),))] if isinstance(event, Received) else []
+
+    async def story(stage: Stage) -> None:
+        stage.driver.start()
+        stage.driver.receive(heartbeat(1), stage)
+        stage.driver.fail(DiskFull("no room"))
+        stage.driver.receive(heartbeat(2), stage)
+        await asyncio.sleep(0.05)
+        with pytest.raises(DiskFull):
+            await stage.driver.ended
+
+    assert run(script, story).happened == []
+
+
 def test_a_trace_that_cannot_be_written_ends_the_driver_and_nothing_leaves() -> None:
     async def story(stage: Stage) -> None:
         stage.trace_error = CannotRecord("trace", "full", "make room")

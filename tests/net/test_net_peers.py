@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from quorate.impl.core.messages import Accepted, Ballot, Heartbeat, MessageId
+from quorate.impl.core.messages import Accept, Accepted, Ballot, Heartbeat, MessageId
 from quorate.impl.net import peers
 from quorate.impl.net.client import ask_status
 from quorate.impl.net.cluster import free_ports
@@ -201,6 +201,60 @@ def test_a_message_before_the_hello_is_not_heard(settings: MakeSettings) -> None
         assert node.status().leader is None
 
     with_node(mine, story)
+
+
+def test_a_message_may_be_longer_than_a_hello(settings: MakeSettings) -> None:
+    mine = settings()
+
+    async def story(node: Node) -> None:
+        caller = await Caller.dial(mine.peer)
+        await caller.say(B)
+        assert isinstance(await caller.hear(), Hello)
+        value = "x" * (2 * HELLO_BYTES_MAX)
+        await caller.say(Accept(MessageId("b", 1, 1), Ballot(7, "b"), ((1, value),), 0))
+        await until(lambda: node.status().promised == (7, "b"))
+        caller.writer.close()
+
+    with_node(mine, story)
+
+
+def test_a_peer_that_reads_slowly_gets_everything_that_fits_the_queue() -> None:
+    """More than sockets and buffers hold: some of it has to wait, and goes on when the peer does."""
+    hello = Hello(1, "orchard", "a", 1, ("a", "b", "c"), 2, 2)
+    frames = 40
+    goes_on = asyncio.Event()
+    heard = 0
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        decoder = FrameDecoder(2 << 20)
+        heard -= 1  # the hello is no message
+        while data := await reader.read(1 << 20):
+            if heard < 0:
+                writer.write(encode_frame(encode(B)))
+                heard += len(decoder.feed(data))
+                await goes_on.wait()
+            else:
+                heard += len(decoder.feed(data))
+        writer.close()
+
+    async def story() -> None:
+        server = await asyncio.start_server(slow, "127.0.0.1", 0)
+        address = Address(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+        outgoing = Outgoing("b", address, hello, 60_000)
+        dialling = asyncio.create_task(outgoing.keep_connected())
+        await until(lambda: outgoing._speaker is not None)
+        for _ in range(frames):
+            outgoing.send(encode_frame(bytes(1 << 20)))
+        await asyncio.sleep(0.05)
+        assert outgoing._waiting, "nothing had to wait"
+        goes_on.set()
+        await until(lambda: heard == frames)
+        dialling.cancel()
+        server.close()
+
+    run(story())
+    assert heard == frames
 
 
 class OtherLoopsTransport:
