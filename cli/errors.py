@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from ..checker.instance import BadInstance
 from ..checker.mutation import BadMutant
+from ..checker.prove.proof import NothingToProve
 from ..checker.refinement import BadRefinement
 from ..checker.source import Unreadable
 from ..checker.specification import BadSpecification
+from ..impl.net.main import REFUSALS
+from ..traces import TraceError
 
 BAD_INPUT: tuple[type[Exception], ...] = (
     BadInstance,
     BadMutant,
     BadRefinement,
     BadSpecification,
+    NothingToProve,
+    TraceError,
     Unreadable,
+    *REFUSALS,
 )

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from ..checker.mutation import find_mutant, mutants_of, mutate
+from ..checker.refinement import Tower
 from ..checker.specification import BadSpecification, Specification, load
+from ..refinement.tower import tower
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +33,12 @@ def chosen(spec: str, mutant: str | None) -> Specification:
     """The specification asked for, with the mutant's edit made if one is asked for."""
     found = find(spec)
     return mutate(found, find_mutant(found, mutant)) if mutant else found
+
+
+def tower_of(spec: str, mutant: str | None) -> Tower:
+    """The specification asked for and what it refines; one of a user's own stands alone."""
+    found = chosen(spec, mutant)
+    return tower(spec, instead=found) if spec in OURS else Tower((found,))
 
 
 def list_mutants(spec: str) -> None:
