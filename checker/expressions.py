@@ -77,7 +77,7 @@ class Expressions(ABC):
 
         Python decides by the whole function which of two meanings a name has; here none ever has two.
         """
-        if name in env or name in self.source.function.__globals__ or name in MEANT:
+        if name in env or name in self.source.outside or name in MEANT:
             self.refuse(node, f"{name} already has a meaning here; name it anew (variables never shadow)")
 
     # Whatever it is ----------------------------------------------------------------------
@@ -122,7 +122,7 @@ class Expressions(ABC):
     def name(self, e: ast.expr, name: str, env: Names) -> Meaning:
         if name in env:
             return env[name]
-        for scope in (self.source.function.__globals__, vars(builtins)):
+        for scope in (self.source.outside, vars(builtins)):
             if name in scope:
                 return self.known(e, name, scope[name])
         self.refuse(e, f"{name} is not defined")
@@ -139,7 +139,7 @@ class Expressions(ABC):
         """What a name, or a name in a module, means outside the function; None if nothing."""
         match node:
             case ast.Name(name):
-                return self.source.function.__globals__.get(name)
+                return self.source.outside.get(name)
             case ast.Attribute(ast.expr() as thing, name):
                 module = self.meaning_outside(thing)
                 return getattr(module, name, None) if isinstance(module, ModuleType) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import CodeType, FunctionType
@@ -73,7 +73,7 @@ def _file(name: str, lines: tuple[str, ...]) -> File:
 
 @dataclass(frozen=True)
 class Source:
-    """A function together with its text.
+    """A function together with its text, and with the names of the module around it.
 
     Raises `Unreadable` if the text cannot be found or is not what was loaded.
     """
@@ -81,6 +81,7 @@ class Source:
     function: FunctionType
     file: File
     definition: ast.FunctionDef
+    outside: Mapping[str, Any]
 
     @classmethod
     def of(cls, f: Callable[..., Any]) -> Source:
@@ -102,7 +103,7 @@ class Source:
             )
         if definition is None:
             raise _unreadable(f, "a predicate is a plain `def`, no lambda and no `async def`")
-        return cls(f, file, definition)
+        return cls(f, file, definition, f.__globals__)
 
     def refuse(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg, remedy: str) -> NoReturn:
         """Raises `Unreadable` with the node's line, a mark under it, and what to write instead."""
