@@ -95,6 +95,13 @@ def test_an_orderly_stop_ends_every_trace_and_frees_every_folder(tmp_path: Path)
         cluster.stop("b")
 
 
+def test_a_node_that_did_not_stop_in_order_is_told(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "cluster", nodes=("a",)) as cluster:
+        cluster.kill("a")
+        with pytest.raises(ClusterError, match="a: ended with exit code -9"):
+            cluster.stop("a")
+
+
 def test_a_cluster_of_one_serves(tmp_path: Path) -> None:
     with LocalCluster(tmp_path / "cluster", nodes=("a",), trace=False) as cluster:
         assert cluster.wait_for_leader() == "a"
