@@ -44,20 +44,22 @@ class Search:
     queue: int = 0
     started: float = field(default_factory=time.perf_counter)
 
-    def run(self) -> tuple[Violation | None, str]:
-        """Explores to the end, to the first violation, or to a limit (then the second result says which)."""
+    def __post_init__(self) -> None:
         self.names = {f.__name__: [x.name for x in parameters(f)] for f in self.spec.actions}
         self.moves = [
             (f, f.__name__, args)
             for f in self.spec.actions
             for args in self.instance.arguments([x.sort for x in parameters(f)])
         ]
+
+    def run(self) -> tuple[Violation | None, str]:
+        """Explores to the end, to the first violation, or to a limit (then the second result says which)."""
         first = self.spec.init()
         self.came[first] = None
-        level = [first]
-        if (broken := self.broken(first)) is not None:
+        if violation := self.broken(first):
             self.depth = 1
-            return broken, ""
+            return violation, ""
+        level = [first]
         while level:
             if self.depth == self.limits.depth_max:
                 return None, f"the depth limit of {self.limits.depth_max} levels was reached"
@@ -65,18 +67,23 @@ class Search:
             following: list[State] = []
             for i, now in enumerate(level):
                 self.queue = len(level) - i + len(following)
-                if i % PROGRESS_EVERY_STATES == 0:
-                    if self.watch:
-                        self.watch(self.progress())
-                    if self.limits.seconds_max is not None and self.seconds() > self.limits.seconds_max:
-                        return None, f"the time limit of {self.limits.seconds_max:g} s was reached"
-                broken = self.expand(now, following)
-                if broken is not None:
-                    return broken, ""
-                if self.limits.states_max is not None and len(self.came) > self.limits.states_max:
-                    return None, f"the limit of {self.limits.states_max} states was reached"
+                if i % PROGRESS_EVERY_STATES == 0 and self.watch:
+                    self.watch(self.progress())
+                if violation := self.expand(now, following):
+                    return violation, ""
+                if cut_short := self.beyond_limits(i):
+                    return None, cut_short
             level = following
         return None, ""
+
+    def beyond_limits(self, i: int) -> str:
+        """Which limit is passed after the i-th state of a level; empty if none.  The clock is asked now and then."""
+        states, seconds = self.limits.states_max, self.limits.seconds_max
+        if states is not None and len(self.came) > states:
+            return f"the limit of {states} states was reached"
+        if seconds is not None and i % PROGRESS_EVERY_STATES == 0 and self.seconds() > seconds:
+            return f"the time limit of {seconds:g} s was reached"
+        return ""
 
     def expand(self, now: State, following: list[State]) -> Violation | None:
         """Takes every step from a state; new states go to `following`."""
