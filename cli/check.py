@@ -2,41 +2,117 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import click
 
-from ..checker.explore.referee import explore
+from ..checker.explore import referee
 from ..checker.explore.report import summary
-from ..checker.explore.result import Exploration, Limits, Progress
+from ..checker.explore.result import Exploration, Limits, Progress, Watcher
 from ..checker.instance import Instance
+from ..checker.refinement import Refinement
+from ..checker.specification import Specification
 from .console import Work, print_json
 from .main import Exit
-from .specs import chosen, list_mutants, mutant_options, size_option, sizes_of, spec_argument
+from .specs import list_mutants, mutant_options, size_option, sizes_of, spec_argument, tower_of
 
 CODES = {"holds": Exit.HOLDS, "violated": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
 
+TINY_STATES = 1_000
+"""A model this small is explored by the referee before the native engine would have compiled it."""
+
+
+@dataclass(frozen=True)
+class Engines:
+    """How one instance is explored: by which engine, within which limits."""
+
+    spec: Specification
+    instance: Instance
+    refinement: Refinement | None
+    limits: Limits
+    deadlock: bool
+    symmetry: bool
+    workers: int | None
+    exact: bool
+    watch: Watcher
+
+    def referee(self, limits: Limits | None = None) -> Exploration:
+        """Explored by the text itself; the refinement, if one is asked for, is checked on every step."""
+        found = referee.explore(
+            self.spec,
+            self.instance,
+            limits=limits or self.limits,
+            step_checks=[self.refinement.broken_by] if self.refinement else [],
+            stop_at_deadlock=self.deadlock,
+            watch=self.watch,
+        )
+        if self.refinement is None:
+            return found
+        return replace(found, properties=(*found.properties, self.refinement.name))
+
+    def native(self) -> Exploration:
+        """Explored by machine code.  Raises `CannotExplore`."""
+        from ..checker import native
+
+        return native.explore(
+            self.spec,
+            self.instance,
+            limits=self.limits,
+            workers=self.workers,
+            exact=self.exact,
+            symmetry=self.symmetry,
+            stop_at_deadlock=self.deadlock,
+            watch=self.watch,
+        )
+
+    def whichever_answers_first(self) -> Exploration:
+        """The referee for what is tiny, the native engine for the rest."""
+        states_max = min(TINY_STATES, self.limits.states_max or TINY_STATES)
+        found = self.referee(replace(self.limits, states_max=states_max))
+        return found if found.verdict != "unknown" or self.limits.states_max == states_max else self.native()
+
 
 @click.command(
+    short_help="Explore every state of a small cluster.",
     epilog="\b\nExamples:\n"
     "  quorate check -n acceptor=3 -n ballot=2 -n slot=1 -n value=2\n"
     "  quorate check voting\n"
     "  quorate check --mutant accept_below_promise\n"
-    "  quorate check path/to/my_spec.py"
+    "  quorate check path/to/my_spec.py",
 )
 @spec_argument
 @size_option
 @mutant_options
 @click.option(
-    "--max-states", type=click.IntRange(min=1), help="Stop after so many states; the verdict is unknown."
+    "--max-states", type=click.IntRange(min=1), help="Stop after so many states: the verdict is unknown."
 )
-@click.option(
-    "--max-depth", type=click.IntRange(min=1), help="Stop after so many levels; the verdict is unknown."
-)
+@click.option("--max-depth", type=click.IntRange(min=1), help="Stop after so many levels, likewise.")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0), help="Stop after so many seconds, likewise."
 )
 @click.option("--deadlock", is_flag=True, help="A state that no action leaves is a violation.")
 @click.option(
-    "--no-symmetry", is_flag=True, help="Explore every state, not one of each orbit of interchangeable ones."
+    "--no-symmetry", is_flag=True, help="Store every state, not one of each orbit of interchangeable ones."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "native", "referee"]),
+    default="auto",
+    show_default=True,
+    help="Machine code, or the specification's own text, which is slow; auto takes the text for what is tiny.",
+)
+@click.option(
+    "--refinement",
+    is_flag=True,
+    help="Check on every step that it is one of the specification above (by the referee).",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Threads of the native engine; one a processor if not given.",
+)
+@click.option(
+    "--exact", is_flag=True, help="Tell states apart by comparing them, not by 64-bit fingerprints."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def check(
@@ -49,6 +125,10 @@ def check(
     timeout_s: float | None,
     deadlock: bool,
     no_symmetry: bool,
+    engine: str,
+    refinement: bool,
+    workers: int | None,
+    exact: bool,
     as_json: bool,
 ) -> int:
     """Explore every state of a small cluster, and check every property in each.
@@ -59,20 +139,31 @@ def check(
     if list_them:
         list_mutants(spec)
         return Exit.HOLDS
-    specification = chosen(spec, mutant)
+    tower = tower_of(spec, mutant)
+    if refinement and not tower.refinements:
+        raise click.UsageError(f"--refinement: {tower.name} refines nothing; it is the top of its tower")
+    if refinement and engine == "native":
+        raise click.UsageError("--refinement is checked by the referee; leave --engine away")
+    specification = tower.floors[0]
     instance = Instance.of(specification, sizes_of(sizes))
     with Work(f"exploring {specification.name}, {instance}") as work:
 
         def watch(p: Progress) -> None:
             work.at(f"depth {p.depth}, {p.distinct:,} states, {p.queue:,} to expand, {p.seconds:.0f} s")
 
-        found = explore(
+        engines = Engines(
             specification,
             instance,
+            tower.refinements[0] if refinement else None,
             limits=Limits(max_states, max_depth, timeout_s),
-            stop_at_deadlock=deadlock,
+            deadlock=deadlock,
+            symmetry=not no_symmetry,
+            workers=workers,
+            exact=exact,
             watch=watch,
         )
+        run = {"auto": engines.whichever_answers_first, "native": engines.native, "referee": engines.referee}
+        found = run["referee" if refinement else engine]()
     report(found, as_json)
     return CODES[found.verdict]
 

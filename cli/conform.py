@@ -13,7 +13,9 @@ CODES = {"conforms": Exit.HOLDS, "diverges": Exit.VIOLATED, "unverified": Exit.U
 
 
 @click.command(
-    epilog="\b\nExamples:\n  quorate conform traces/\n  quorate conform a-1.ndjson b-1.ndjson c-1.ndjson c-2.ndjson.gz"
+    short_help="Judge the traces of an implementation.",
+    epilog="\b\nExamples:\n  quorate conform traces/\n"
+    "  quorate conform a-1.ndjson b-1.ndjson c-1.ndjson c-2.ndjson.gz",
 )
 @click.argument("traces", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
@@ -26,7 +28,7 @@ def conform(traces: tuple[str, ...], as_json: bool) -> int:
     The verdict is `conforms`; `diverges`, with the first line that does, what the specification requires there and why
     that is not met; or `unverified` (exit code 3): it conforms, but some facts rest on a part of a trace that is lost.
     """
-    with Work(f"judging {len(traces)} of FILE" if len(traces) > 1 else f"judging {traces[0]}"):
+    with Work(f"judging {traces[0]}" if len(traces) == 1 else f"judging {len(traces)} files"):
         result = judge(*traces)
     if as_json:
         print_json(result.json())

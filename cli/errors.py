@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from ..checker.instance import BadInstance
-from ..checker.mutation import BadMutant
-from ..checker.prove.proof import NothingToProve
-from ..checker.refinement import BadRefinement
-from ..checker.source import Unreadable
-from ..checker.specification import BadSpecification
-from ..impl.net.main import REFUSALS
-from ..traces import TraceError
+import sys
+from collections.abc import Iterator, Mapping
 
-BAD_INPUT: tuple[type[Exception], ...] = (
-    BadInstance,
-    BadMutant,
-    BadRefinement,
-    BadSpecification,
-    NothingToProve,
-    TraceError,
-    Unreadable,
-    *REFUSALS,
-)
+ERRORS: Mapping[str, tuple[str, ...]] = {
+    "checker.instance": ("BadInstance",),
+    "checker.language": ("BadDeclaration",),
+    "checker.mutation": ("BadMutant",),
+    "checker.native.explore": ("CannotExplore",),
+    "checker.native.symmetry": ("BadSymmetry",),
+    "checker.prove.proof": ("NothingToProve",),
+    "checker.refinement": ("BadRefinement",),
+    "checker.source": ("Unreadable",),
+    "checker.specification": ("BadSpecification",),
+    "impl.net.errors": ("NetError",),
+    "impl.settings": ("SettingsError",),
+    "impl.storage.errors": ("StorageError",),
+    "traces.errors": ("TraceError",),
+}
+"""By module, so that a command need not load the engines of the others to know their errors."""
+
+
+def bad_input() -> tuple[type[Exception], ...]:
+    """The classes of these errors; one whose module was never loaded cannot have been raised."""
+    return tuple(_loaded())
+
+
+def _loaded() -> Iterator[type[Exception]]:
+    root = __package__.rpartition(".")[0]
+    for module, names in ERRORS.items():
+        if found := sys.modules.get(f"{root}.{module}"):
+            yield from (getattr(found, name) for name in names)

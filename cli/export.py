@@ -13,7 +13,8 @@ from .specs import chosen, list_mutants, mutant_options, size_option, sizes_of, 
 
 
 @click.command(
-    epilog="\b\nExample:\n  quorate export --tla -n acceptor=3 -n ballot=2 -o models\n  tlc models/multipaxos.tla"
+    short_help="Print a specification as TLA+.",
+    epilog="\b\nExample:\n  quorate export --tla -n acceptor=3 -n ballot=2 -o models\n  tlc models/multipaxos.tla",
 )
 @spec_argument
 @click.option("--tla", is_flag=True, required=True, help="As a TLA+ module and a configuration for TLC.")

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from .errors import BAD_INPUT
+from .errors import bad_input
 
 
 class Exit(IntEnum):
@@ -74,9 +74,6 @@ def run(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as wrong:
         wrong.show()
         return Exit.BAD_INPUT
-    except BAD_INPUT as wrong:
-        click.echo(f"quorate: {wrong}", err=True)
-        return Exit.BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
         click.echo("quorate: interrupted", err=True)
         return Exit.INTERRUPTED
@@ -84,3 +81,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has had enough; nothing more can be told to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.INTERRUPTED
+    except Exception as wrong:
+        if not isinstance(wrong, bad_input()):
+            raise
+        click.echo(f"quorate: {wrong}", err=True)
+        return Exit.BAD_INPUT

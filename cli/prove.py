@@ -17,8 +17,9 @@ CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN
 
 
 @click.command(
+    short_help="Prove it for any number of everything.",
     epilog="\b\nExamples:\n  quorate prove\n  quorate prove voting --seeds 8\n"
-    "  quorate prove --mutant leader_ignores_reports\n  quorate prove path/to/my_spec.py"
+    "  quorate prove --mutant leader_ignores_reports\n  quorate prove path/to/my_spec.py",
 )
 @spec_argument
 @mutant_options

@@ -11,7 +11,9 @@ from ..impl.core.errors import BrokenAgreement
 from .main import Exit
 
 
-@click.command(epilog="\b\nExample:\n  quorate serve --config a.toml")
+@click.command(
+    short_help="Run one node of a cluster.", epilog="\b\nExample:\n  quorate serve --config a.toml"
+)
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -66,6 +66,20 @@ def test_a_specification_of_the_users_own_is_checked(capsys: pytest.CaptureFixtu
     assert "125 states, depth 7" in capsys.readouterr().out
 
 
+def test_the_refinement_is_checked_on_every_step_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", *SMALL, "--refinement"]) == Exit.HOLDS
+    assert "multipaxos is voting" in capsys.readouterr().out
+    assert run(["check", *SMALL, "--refinement", "--mutant", "accept_unproposed"]) == Exit.VIOLATED
+    assert "accept is a step that voting does not allow" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ["native", "referee"])
+def test_both_engines_tell_the_same(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", *SMALL, "--engine", engine, "--json"]) == Exit.HOLDS
+    told = json.loads(capsys.readouterr().out)
+    assert (told["engine"], told["distinct"], told["edges"], told["depth"]) == (engine, 3921, 9442, 17)
+
+
 def test_a_deadlock_is_a_violation_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "consensus", "--deadlock"]) == Exit.VIOLATED
     assert "violated: deadlock" in capsys.readouterr().out
@@ -92,6 +106,7 @@ def test_the_mutants_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "--mutant", "nobody"], ["nobody", "leader_ignores_reports"]),
         (["chek"], ["No such command"]),
         (["export"], ["--tla"]),
+        (["check", "consensus", "--refinement"], ["refines nothing"]),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_code_2(
