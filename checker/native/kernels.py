@@ -116,16 +116,33 @@ def absorb(
 
 
 @compiled
-def rehash(old: Array, low: int, high: int, new: Array, shift: U64) -> None:
-    """Moves entries low .. high - 1 of one table to another; both are walked in order of fingerprint."""
-    mask = len(new) - 1
-    for i in range(low, high):
-        mark = old[i]
+def insert(table: Array, mark: U64, shift: U64) -> None:
+    """Puts a fingerprint that is not there into a table."""
+    mask = len(table) - 1
+    at = np.int64(mark >> shift)
+    while table[at] != U64(0):
+        at = (at + 1) & mask
+    table[at] = mark
+
+
+@compiled
+def spread(table: Array, size: int, low: Array, shift: U64) -> None:
+    """Spreads the first `size` entries over a table that has grown to twice that.
+
+    An entry moves to about twice its index.  Going backwards, it lands on what was dealt with already, but for the
+    first entries, which could have wandered from the other end: those are kept in `low` meanwhile.
+    """
+    for i in range(len(low)):
+        low[i] = table[i]
+        table[i] = U64(0)
+    for i in range(size - 1, len(low) - 1, -1):
+        mark = table[i]
         if mark != U64(0):
-            at = np.int64(mark >> shift)
-            while new[at] != U64(0):
-                at = (at + 1) & mask
-            new[at] = mark
+            table[i] = U64(0)
+            insert(table, mark, shift)
+    for i in range(len(low)):
+        if low[i] != U64(0):
+            insert(table, low[i], shift)
 
 
 TAG = U64(0xFFFFFF)

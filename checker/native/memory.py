@@ -15,16 +15,17 @@ from .intrinsics import Array, Bytes
 from .kernels import (
     absorb,
     absorb_whole,
-    rehash,
     rehash_whole,
+    spread,
 )
 
 CHUNK_STATES = 1 << 16
-TABLE_LOG2_MIN = 12
+TABLE_LOG2_MIN = 16
 LOAD_GROW, LOAD_MAX = 0.6, 0.85
 """A table grows when it is more than the first full, and is never more than the second."""
-REHASH_ENTRIES = 1 << 20
-"""How many entries are moved before the memory they stood in is given back."""
+LOW_ENTRIES = 1 << 16
+"""More than an entry ever wanders from where its fingerprint says, twice over."""
+LARGE_PAGE_BYTES = 1 << 21
 
 
 # The frontier ------------------------------------------------------------------------------
@@ -84,14 +85,6 @@ class Frontier:
 # What was seen -----------------------------------------------------------------------------
 
 
-def zeroed(entries: int) -> tuple[mmap.mmap, Array]:
-    """Zeroed memory that can be given back piece by piece, on large pages where there are any."""
-    memory = mmap.mmap(-1, entries * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE") and entries * 8 >= 1 << 21:
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return memory, np.frombuffer(memory, np.uint64)
-
-
 class Seen(Protocol):
     """The states that a worker has seen."""
 
@@ -122,7 +115,14 @@ class Fingerprints:
     def __init__(self, record: int) -> None:
         self.record, self.count = record, 0
         self._log2 = TABLE_LOG2_MIN
-        self._memory, self._table = zeroed(1 << self._log2)
+        self._memory = mmap.mmap(-1, 8 << self._log2, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._map()
+
+    def _map(self) -> None:
+        """Sees the memory as a table, on large pages where there are any."""
+        if len(self._memory) >= LARGE_PAGE_BYTES and hasattr(mmap, "MADV_HUGEPAGE"):
+            self._memory.madvise(mmap.MADV_HUGEPAGE)
+        self._table: Array = np.frombuffer(self._memory, np.uint64)
 
     @property
     def _shift(self) -> np.uint64:
@@ -142,14 +142,12 @@ class Fingerprints:
         return taken
 
     def grow(self) -> None:
-        old_memory, old = self._memory, self._table
+        before = 1 << self._log2
         self._log2 += 1
-        self._memory, self._table = zeroed(1 << self._log2)
-        for low in range(0, len(old), REHASH_ENTRIES):
-            high = min(low + REHASH_ENTRIES, len(old))
-            rehash(old, low, high, self._table, self._shift)
-            if high - low == REHASH_ENTRIES:
-                old_memory.madvise(mmap.MADV_DONTNEED, low * 8, (high - low) * 8)
+        del self._table  # memory that somebody looks at does not grow
+        self._memory.resize(8 << self._log2)
+        self._map()
+        spread(self._table, before, np.empty(min(before, LOW_ENTRIES), np.uint64), self._shift)
 
     def bytes(self) -> int:
         return len(self._table) * 8
