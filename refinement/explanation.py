@@ -7,7 +7,7 @@ judged, which would cost every line; it is found by reading the trace again up t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..checker.sparse import Explainer, free
@@ -44,19 +44,7 @@ class Divergence:
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
-        names = (
-            "file",
-            "line",
-            "event",
-            "node",
-            "action",
-            "conjunct",
-            "reason",
-            "facts",
-            "state",
-            "writers",
-        )
-        return {name: getattr(self, name) for name in names}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "rows"}
 
     def with_writers(self, written: Mapping[Fact, Place]) -> Divergence:
         """The same, with the places where its rows were written."""
@@ -78,7 +66,7 @@ def explain(judge: Judge, step: Step, why: Diverges) -> Divergence:
     facts: list[str] = []
     if isinstance(broken, Require):
         conjunct = f"{broken.place}: {broken.place.text}"
-        values = _values(judge.ledger, broken, why.action)
+        values = _values(judge.ledger, why.action)
         explainer = Explainer(judge.ledger.machine, show)
         if free(broken.formula) <= set(values):
             facts = explainer.false(broken.formula, values)
@@ -94,7 +82,7 @@ def explain(judge: Judge, step: Step, why: Diverges) -> Divergence:
         line=step.place.number,
         event=step.line.event,
         node=step.line.node,
-        action=None if why.action is None else _action(judge.ledger, broken, why.action),
+        action=None if why.action is None else _action(judge.ledger, why.action),
         conjunct=conjunct,
         reason=why.reason,
         facts=tuple(dict.fromkeys(facts)),
@@ -116,11 +104,12 @@ def provenance(steps: Iterable[Step], divergence: Divergence, judge: Judge) -> d
     return found
 
 
-def _values(ledger: Ledger, broken: Require, action: Action | None) -> dict[Var, Any]:
-    """The values of what a refused `require` speaks of, as far as they are known."""
+def _values(ledger: Ledger, action: Action | None) -> dict[Var, Any]:
+    """The arguments of an action, as far as they are known, by its parameters."""
     if action is None:
         return {}
-    return {x: v for x, v in zip(ledger.params(broken, action), action[1], strict=True) if v is not None}
+    name, args = action
+    return {x: v for x, v in zip(ledger.params(name), args, strict=True) if v is not None}
 
 
 def _state(ledger: Ledger, node: str, slots: Iterable[int]) -> Iterator[str]:
@@ -133,11 +122,9 @@ def _state(ledger: Ledger, node: str, slots: Iterable[int]) -> Iterator[str]:
         yield f"the latest that {node} accepted in slot {slot}: {held}"
 
 
-def _action(ledger: Ledger, broken: object, action: Action) -> str:
-    name, args = action
-    params = ledger.chosen_params if name == "chosen" else ledger.spec.steps[name].params
-    given = (f"{x.name} = {show(v)}" for x, v in zip(params, args, strict=True) if v is not None)
-    return f"{name}({', '.join(given)})"
+def _action(ledger: Ledger, action: Action) -> str:
+    given = (f"{x.name} = {show(v)}" for x, v in _values(ledger, action).items())
+    return f"{action[0]}({', '.join(given)})"
 
 
 def _fact(fact: Fact) -> str:

@@ -17,12 +17,13 @@ from ..checker.specification import Specification
 from ..traces import events, messages
 from ..traces.events import AnyLine
 from ..traces.merge import Doubt, Step
-from ..traces.messages import AnyMessage, Entry
+from ..traces.messages import AnyMessage, Ballot, Entry
 from . import mapping
 from .divergence import Diverges, Rule, show
 from .ledger import Ledger
+from .mapping import Quorum
 from .members import Members, Node
-from .recovery import Debts, is_contradicted, recover
+from .recovery import Debts, is_checkpoint_known, is_contradicted, recover
 from .speech import check_sent
 
 KNOWN_MAX = 1 << 16
@@ -91,8 +92,10 @@ class Judge:
         node = self.members.enrol(line)
         if node.boot == line.boot:
             raise Diverges(Rule.LIFE, f"a second `start` in boot {line.boot} of {node.name}")
-        if node.boot is not None:
+        if node.boot is not None or (not node.has_started and _has_recovered(line)):
             node.may_miss_lines = True
+        if not is_checkpoint_known(node, line):
+            self.unverified += 1
         recover(self.ledger, self._debts, node, step, line)
         node.start(line.boot, line.low)
         return node
@@ -127,8 +130,8 @@ class Judge:
         """Take what a message says as it stands: the lines that led to it are lost in a gap."""
         sender = message.id.sender
         match message:
-            case messages.Promise(ballot=b, accepted=report):
-                self.ledger.assume_promise(sender, b, report)
+            case messages.Promise(ballot=b):
+                self.ledger.assume_left(sender, b)
             case messages.Accepted(ballot=b, slots=slots):
                 for s in slots:
                     self.ledger.assume_accepted(sender, s, b)
@@ -139,8 +142,6 @@ class Judge:
                     self.ledger.trust_chosen(s, v)
         for relation, row in mapping.implied(message):
             self.ledger.assume(relation, row)
-            if relation == "prepared":
-                self.ledger.expect(row[0])
 
     # Events ------------------------------------------------------------------------------
 
@@ -165,13 +166,9 @@ class Judge:
             raise Diverges(Rule.OWN_BALLOT, f"{show(b)} is no ballot of {node.name}", ("prepare", (b,)))
         self._act(node, line)
         if used is not None and b < used:
-            raise Diverges(
-                Rule.OWN_BALLOT,
-                f"{show(b)} is below {show(used)}, which {node.name} opened",
-                ("prepare", (b,)),
-            )
+            reason = f"{show(b)} is below {show(used)}, which {node.name} opened"
+            raise Diverges(Rule.OWN_BALLOT, reason, ("prepare", (b,)))
         node.ballot_used = b
-        self.ledger.expect(b)
         if self._debts:
             self._debts.settle("prepared", (b,))
 
@@ -189,14 +186,11 @@ class Judge:
         if b.node != node.name:
             raise Diverges(Rule.OWN_BALLOT, f"{show(b)} is no ballot of {node.name}")
         q = self.members.quorum(line.quorum, 1)
-        heard = node.promisers.get(b, set())
         self.ledger.check_lead(q, b)
-        if unheard := q - heard - (node.leads.get(b) or frozenset()):
-            raise Diverges(
-                Rule.HEARD, f"{node.name} received no promise of {show(b)} from {_listed(unheard)}"
-            )
+        if unheard := q - node.promisers.get(b, _NOBODY):
+            reason = f"{node.name} received no promise of {show(b)} from {_listed(unheard)}"
+            raise Diverges(Rule.HEARD, reason)
         node.leads[b] = q
-        node.promisers.pop(b, None)
 
     def _propose(self, node: Node, line: events.Propose) -> None:
         b = line.ballot
@@ -213,10 +207,11 @@ class Judge:
             asked = b.node == a
         else:
             asked = (
-                type(recv) is messages.Accept and recv.ballot == b and _is_part(line.entries, recv.entries)
+                type(recv) is messages.Accept and recv.ballot == b and _are_among(line.entries, recv.entries)
             )
         if not asked:
-            raise Diverges(Rule.ASKED, f"{a} was not asked to accept this in {show(b)}", _first(line, node))
+            first = next(mapping.actions(line, node.leads), None)
+            raise Diverges(Rule.ASKED, f"{a} was not asked to accept this in {show(b)}", first)
         self._act(node, line)
         if b.node == a:
             node.hear_accepted(b, [s for s, _ in line.entries], a)
@@ -232,15 +227,13 @@ class Judge:
         b, q = line.ballot, self.members.quorum(line.quorum, 2)
         for s, v in line.entries:
             if not self.ledger.is_chosen_by(s, v, q, b):
-                raise Diverges(
-                    self.ledger.chosen, f"{show(v)} is not chosen in slot {s}", ("chosen", (s, v, q, b))
-                )
+                raise self._not_chosen(s, v, q, b)
             unheard = q - node.acceptors.get((b, s), _NOBODY)
             if unheard and not node.has_committed(s):
-                reason = (
-                    f"{node.name} received no acceptance of slot {s} in {show(b)} from {_listed(unheard)}"
+                of = f"of slot {s} in {show(b)} from {_listed(unheard)}"
+                raise Diverges(
+                    Rule.HEARD, f"{node.name} received no acceptance {of}", ("chosen", (s, v, q, b))
                 )
-                raise Diverges(Rule.HEARD, reason, ("chosen", (s, v, q, b)))
             node.commit(s, v, b)
 
     def _learned(self, node: Node, s: int, v: str) -> None:
@@ -248,9 +241,10 @@ class Judge:
         if s not in node.told:
             raise Diverges(Rule.TOLD, f"nothing that {node.name} received says that slot {s} is chosen")
         if not self.ledger.is_chosen(s, v, self.members.names, self.members.phase2):
-            raise Diverges(
-                self.ledger.chosen, f"{show(v)} is not chosen in slot {s}", ("chosen", (s, v, None, None))
-            )
+            raise self._not_chosen(s, v)
+
+    def _not_chosen(self, s: int, v: str, q: Quorum | None = None, b: Ballot | None = None) -> Diverges:
+        return Diverges(self.ledger.chosen, f"{show(v)} is not chosen in slot {s}", ("chosen", (s, v, q, b)))
 
     def _apply(self, node: Node, line: events.Apply) -> None:
         committed = node.committed
@@ -258,10 +252,9 @@ class Judge:
             if s != node.applied + 1:
                 raise Diverges(Rule.IN_ORDER, f"{node.name} applies slot {s}; its next is {node.applied + 1}")
             if committed.get(s) != v:
-                known = (
-                    f"it committed {show(committed[s])}" if s in committed else "it committed nothing there"
-                )
-                raise Diverges(Rule.COMMITTED, f"{node.name} applies {show(v)} in slot {s}; {known}")
+                known = show(committed[s]) if s in committed else "nothing"
+                reason = f"{node.name} applies {show(v)} in slot {s}, where it committed {known}"
+                raise Diverges(Rule.COMMITTED, reason)
             del committed[s]
             node.applied = s
 
@@ -269,14 +262,14 @@ class Judge:
 _NOBODY: frozenset[str] = frozenset()
 
 
-def _is_part(entries: tuple[Entry, ...], whole: tuple[Entry, ...]) -> bool:
-    return entries == whole or set(entries) <= set(whole)
+def _are_among(entries: tuple[Entry, ...], others: tuple[Entry, ...]) -> bool:
+    return entries == others or set(entries) <= set(others)
+
+
+def _has_recovered(line: events.Start) -> bool:
+    """Whether anything was on the node's disk: then it had been up before."""
+    return line.promised is not None or bool(line.accepted) or line.low > 0 or line.ballot_used is not None
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
-
-
-def _first(line: events.Accept, node: Node) -> mapping.Action | None:
-    """The first action that a line stands for."""
-    return next(mapping.actions(line, node.leads), None)

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..checker.language import relations_of
 from ..checker.reading import read_predicate
 from ..checker.source import Source
 from ..checker.sparse import Machine, free
-from ..checker.specification import Specification
+from ..checker.specification import Specification, sorts_of
 from ..checker.term import Any as Exists
 from ..checker.term import Require, Var
 from ..spec import multipaxos
@@ -26,17 +27,28 @@ from ..traces.messages import Ballot, Report
 from .divergence import Diverges, Rule, show
 from .mapping import Action, Quorum
 
+
+class UnfitSpecification(Exception):
+    """A specification that traces cannot be held against; the message is one line that says what it lacks."""
+
+
 WAYS = {"reported": [(0, 1), (0, 1, 2)]}
 """A promise reports one acceptance a slot, so nothing is gained by finding it by its value as well."""
 
 
 class Ledger:
-    """A state of Multi-Paxos, in terms of a specification that has its relations."""
+    """A state of Multi-Paxos, in terms of a specification that has its relations and actions.
+
+    Raises `UnfitSpecification` if it has not.
+    """
 
     def __init__(self, spec: Specification | None = None) -> None:
         self.spec = spec or Specification.of(multipaxos)
+        _check_fit(self.spec)
         self.machine = Machine(self.spec, ways=WAYS)
-        self.step = self.machine.step
+        if not self.machine.is_bounds("left"):
+            raise UnfitSpecification(f"{self.spec.name}: `left` must only ever grow by all ballots below one")
+        self._step = self.machine.step
         self._slot, self._value = Var("s", Slot), Var("v", Value)
         self.chosen = self._chosen_text()
         """What it is to be chosen, of a slot, a value, a quorum and a ballot: the text that every commit is held to."""
@@ -45,9 +57,8 @@ class Ledger:
         self._logged = self.machine.lookup("log", (0, 1))
         self._log = self.machine.lookup("log", (0,))
         self._proposed = self.machine.lookup("proposed", (0, 1))
-        self._likely: list[Ballot] = []
-        """Ballots that were prepared, those in which something was last found chosen first."""
-
+        self._opened: list[Ballot] = []
+        """Ballots that were prepared; last, those in which something was last found chosen."""
         self._trusted: dict[int, str] = {}
         self._trusted_upto = 0
         self._lead_requires = list(self._of_lead())
@@ -78,9 +89,11 @@ class Ledger:
     def take(self, action: Action) -> None:
         """Let an action happen.  Raises `Diverges` if the specification does not allow it."""
         name, args = action
-        refused = self.step(name, *args)
+        refused = self._step(name, *args)
         if refused is not None:
             raise Diverges(refused, f"{name} is not possible here", action)
+        if name == "prepare":
+            self._opened.append(args[0])
 
     def check_lead(self, q: Quorum, b: Ballot) -> None:
         """Raises `Diverges` if no proposal of this ballot can rest on this quorum, whatever the slot and the value."""
@@ -90,11 +103,9 @@ class Ledger:
                         for x in self.spec.steps["propose"].params]  # fmt: skip
                 raise Diverges(refused, "nothing can be proposed with this quorum", ("propose", tuple(args)))
 
-    def params(self, broken: Require, action: Action | None) -> tuple[Var, ...]:
-        """The variables that a refused `require` speaks of, in the order of the action's arguments."""
-        if action is None:
-            return self.chosen_params
-        return self.chosen_params if broken is self.chosen else self.spec.steps[action[0]].params
+    def params(self, name: str) -> tuple[Var, ...]:
+        """The parameters of an action, or of `chosen`."""
+        return self.chosen_params if name == "chosen" else self.spec.steps[name].params
 
     # What is so --------------------------------------------------------------------------
 
@@ -133,19 +144,15 @@ class Ledger:
         What a gap may hide is taken on trust (`trust_index`).
         """
         known = list(members)
-        for i, b in enumerate(self._likely):
+        opened = self._opened
+        for i in reversed(range(len(opened))):
+            b = opened[i]
             q = frozenset(a for a in known if self.has("accepted", a, s, b, v))
             if len(q) >= size and self.is_chosen_by(s, v, q, b):
-                if i:
-                    self._likely.insert(0, self._likely.pop(i))
+                opened.append(opened.pop(i))
                 return True
         is_trusted = s <= self._trusted_upto or s in self._trusted
         return is_trusted and self.trust_chosen(s, v)
-
-    def expect(self, b: Ballot) -> None:
-        """Values may come to be chosen in this ballot."""
-        if b not in self._likely:
-            self._likely.insert(0, b)
 
     def trust_index(self, upto: int) -> None:
         """Every slot up to this one is chosen, as a message says whose sender's trace has a gap."""
@@ -168,13 +175,12 @@ class Ledger:
             if other is not None and other != v:
                 reason = f"in slot {s}, ballot {show(b)} proposed {show(other)}, and not {show(v)}"
                 raise Diverges(Rule.GAP, reason, None, [("proposed", (s, b, other))])
+        if relation == "prepared" and not self.has("prepared", *row):
+            self._opened.append(row[0])
         self.machine.put(relation, row)
 
-    def assume_promise(self, a: str, b: Ballot, report: Iterable[Report]) -> None:
-        """An acceptor promised, and reported this, where its trace has a gap."""
-        self.machine.put("promised", (a, b))
-        for s, c, v in report:
-            self.machine.put("reported", (a, b, s, c, v))
+    def assume_left(self, a: str, b: Ballot) -> None:
+        """An acceptor promised, where its trace has a gap, and so left every smaller ballot."""
         self.machine.put("left", (a, b))
 
     def assume_accepted(self, a: str, s: int, b: Ballot) -> None:
@@ -186,3 +192,19 @@ class Ledger:
             self.machine.put("accepted", (a, s, b, v))
         else:
             self.machine.take("accept", a, s, b, v)
+
+
+def _check_fit(spec: Specification) -> None:
+    """Raises `UnfitSpecification` unless a specification has what traces speak of, with the same columns."""
+    if relations_of(spec.state) != relations_of(multipaxos.MultiPaxos):
+        raise UnfitSpecification(
+            f"{spec.name}: traces are judged by the relations of multipaxos, which it has not"
+        )
+    for action in (multipaxos.prepare, multipaxos.promise, multipaxos.propose, multipaxos.accept):
+        name = action.__name__
+        if name not in spec.steps or sorts_of(spec.action(name)) != sorts_of(action):
+            raise UnfitSpecification(f"{spec.name}: traces have steps of {name}, which it has not, or not so")
+    if not hasattr(spec.module, "chosen"):
+        raise UnfitSpecification(
+            f"{spec.name}: commits are judged by its predicate `chosen`, which it has not"
+        )

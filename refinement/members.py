@@ -53,8 +53,9 @@ class Node:
     """The slots that it was told, or counted, to be chosen: in any boot, for it may have written that down."""
     boot: int | None = None
     """The boot that is up."""
+    has_started: bool = False
     may_miss_lines: bool = False
-    """Whether a boot ended without `stop`: lines at its end may be lost."""
+    """Whether a boot ended without `stop`, so that lines at its end may be lost, or had no trace at all."""
 
     leads: dict[Ballot, Quorum] = field(default_factory=dict)
     promisers: dict[Ballot, set[str]] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Node:
     def start(self, boot: int, low: int) -> None:
         """A new boot, which has forgotten whatever is not on disk."""
         self.boot = boot
+        self.has_started = True
         self.low = self.applied = low
         self.told.raise_to(low)
         self.leads = {}
@@ -80,8 +82,8 @@ class Node:
         return slot <= self.applied or slot in self.committed
 
     def hear_promise(self, ballot: Ballot, acceptor: str) -> None:
-        if ballot not in self.leads:
-            self.promisers.setdefault(ballot, set()).add(acceptor)
+        """Count a promise."""
+        self.promisers.setdefault(ballot, set()).add(acceptor)
 
     def hear_accepted(self, ballot: Ballot, slots: Iterable[int], acceptor: str) -> None:
         """Count acceptances, in slots that are still open to it."""

@@ -65,6 +65,21 @@ def recover(ledger: Ledger, debts: Debts, node: Node, step: Step, line: Start) -
         node.ballot_used = line.ballot_used
 
 
+def is_checkpoint_known(node: Node, line: Start) -> bool:
+    """Whether all that the recovered checkpoint covers was known to the node as chosen, as far as its trace tells.
+
+    Raises `Diverges` if it was not, and its trace misses nothing.
+    """
+    if line.low <= node.told.upto:
+        return True
+    if not node.may_miss_lines:
+        reason = (
+            f"{node.name} has a checkpoint at {line.low} and knows slots to be chosen up to {node.told.upto}"
+        )
+        raise Diverges(Rule.RECOVERED, reason)
+    return False
+
+
 def _not_behind(ledger: Ledger, node: Node, line: Start) -> None:
     a = node.name
     left, used = ledger.left(a), node.ballot_used
@@ -80,10 +95,6 @@ def _not_behind(ledger: Ledger, node: Node, line: Start) -> None:
         raise Diverges(Rule.RECOVERED, reason, None, [("prepared", (used,))])
     if line.low < node.low:
         raise Diverges(Rule.RECOVERED, f"{a} had a checkpoint at {node.low} and recovers one at {line.low}")
-    if line.low > node.told.upto:
-        raise Diverges(
-            Rule.RECOVERED, f"{a} has a checkpoint at {line.low} and knows as chosen 1 to {node.told.upto}"
-        )
     recovered = {s: (c, v) for s, c, v in line.accepted}
     if len(recovered) != len(line.accepted):
         raise Diverges(Rule.RECOVERED, f"{a} recovers two acceptances in a slot")

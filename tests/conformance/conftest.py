@@ -33,9 +33,10 @@ class Actor:
     promised: Ballot | None = None
     log: dict[int, tuple[Ballot, str]] = field(default_factory=dict)
     used: Ballot | None = None
+    low: int = 0
 
     def report(self) -> list[tuple[int, Ballot, str]]:
-        return [(s, *self.log[s]) for s in sorted(self.log)]
+        return [(s, *self.log[s]) for s in sorted(self.log) if s > self.low]
 
 
 class Story:
@@ -67,7 +68,7 @@ class Story:
         actor, ballot = self.actors[name], tuple(asked["ballot"])
         actor.promised = ballot
         mine = ballot[1] == name
-        said = message("promise", ballot[1], ballot=ballot, accepted=actor.report(), low=0)
+        said = message("promise", ballot[1], ballot=ballot, accepted=actor.report(), low=actor.low)
         (sent,) = actor.pen.write("promise", recv=None if mine else asked, ballot=ballot, send=[said])
         return sent
 
@@ -155,7 +156,7 @@ class Story:
         if stop:
             actor.pen.write("stop")
         actor.pen = self.script.boot(
-            name, promised=actor.promised, accepted=actor.report(), ballot_used=actor.used
+            name, promised=actor.promised, accepted=actor.report(), low=actor.low, ballot_used=actor.used
         )
 
     def end(self, names: str | None = None) -> None:

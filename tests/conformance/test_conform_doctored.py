@@ -222,6 +222,45 @@ def quorums_that_need_not_meet(d):
 
 
 @doctored("a_normal_run")
+def a_lead_in_another_node_s_ballot(d):
+    line = d.find("a", "lead")
+    line["ballot"] = [1, "b"]
+    return line, "", Rule.OWN_BALLOT
+
+
+@doctored("a_deposed_leader")
+def a_proposal_in_another_node_s_name(d):
+    """b sends again what a proposed."""
+    said = {k: v for k, v in d.find("a", "propose")["send"][0].items() if k != "id"}
+    return d.insert(d.find("b", "accept"), "resend", send=[said]), "", Rule.SPOKEN
+
+
+@doctored("a_deposed_leader")
+def a_ballot_opened_in_another_node_s_name(d):
+    said = {k: v for k, v in d.find("a", "prepare")["send"][0].items() if k != "id"}
+    return d.insert(d.find("b", "accept"), "resend", send=[said]), "", Rule.SPOKEN
+
+
+@doctored("a_deposed_leader")
+def a_promise_sent_again_that_was_never_given(d):
+    said = {"to": ["a"], "kind": "promise", "ballot": [1, "a"], "accepted": [], "low": 0}
+    return d.insert(d.find("c", "accept"), "resend", send=[said]), "", Rule.SPOKEN
+
+
+@doctored("a_normal_run")
+def an_accept_sent_in_another_ballot_than_proposed(d):
+    d.to_all(d.find("a", "propose")["send"][0], ballot=[0, "a"])
+    return d.find("a", "propose"), "", Rule.SPOKEN
+
+
+@doctored("a_takeover")
+def a_report_said_twice(d):
+    said = d.find("b", "promise", 2)["send"][0]
+    d.to_all(said, accepted=[*said["accepted"], said["accepted"][0]])
+    return d.find("b", "promise", 2), "promise(", Rule.REPORT
+
+
+@doctored("a_normal_run")
 def a_ballot_of_another_node(d):
     prepare = d.find("a", "prepare")
     prepare["ballot"] = [1, "b"]
@@ -431,6 +470,62 @@ def a_boot_without_start(d):
 def a_boot_that_goes_on_after_its_stop(d):
     stop = d.find("c", "stop")
     return d.insert(stop, "ignore", reason="still here"), "", Rule.LIFE
+
+
+@doctored("a_restart")
+def a_second_start_in_a_boot(d):
+    start = d.find("b", "start", 2)
+    again = {k: v for k, v in start.items() if k not in ("v", "node", "boot", "seq", "event")}
+    return d.insert(start, "start", **again), "", Rule.LIFE
+
+
+@doctored("a_restart")
+def another_node_s_ballot_recovered(d):
+    d.find("b", "start", 2)["ballot_used"] = [1, "a"]
+    return d.find("b", "start", 2), "", Rule.OWN_BALLOT
+
+
+@doctored("a_restart")
+def two_acceptances_recovered_in_a_slot(d):
+    line = d.find("b", "start", 2)
+    line["accepted"] = [*line["accepted"], [1, [0, "a"], "w"]]
+    return line, "", Rule.RECOVERED
+
+
+@doctored("a_restart")
+def a_checkpoint_of_what_is_not_known_to_be_chosen(d):
+    line = d.find("b", "start", 2)
+    d.insert(d.find("b", "accept"), "stop")
+    line["low"], line["accepted"] = 1, []
+    return line, "", Rule.RECOVERED
+
+
+@doctored("a_checkpoint")
+def a_checkpoint_forgotten(d):
+    line = d.find("b", "start", 2)
+    d.find("b", "promise", 2)["boot"] = 3
+    for later in d.lines[d.number(line) :]:
+        if later["node"] == "b":
+            later["boot"] = 3
+    third = d.insert(
+        line, "start", **{k: v for k, v in line.items() if k not in ("v", "node", "boot", "seq", "event")}
+    )
+    third["boot"], third["low"], third["accepted"] = 3, 0, [[1, [1, "a"], "x"], [2, [1, "a"], "y"]]
+    d.renumber()
+    return third, "", Rule.RECOVERED
+
+
+@doctored("a_checkpoint")
+def a_slot_applied_from_below_the_checkpoint(d):
+    line = d.find("b", "apply", 2)
+    line["entries"] = [[1, "x"], [2, "y"]]
+    return line, "", Rule.IN_ORDER
+
+
+@doctored("a_checkpoint")
+def a_promise_that_claims_another_checkpoint(d):
+    d.to_all(d.find("b", "promise", 2)["send"][0], low=2, accepted=[])
+    return d.find("b", "promise", 2), "", Rule.REPORT
 
 
 # Messages ----------------------------------------------------------------------------------

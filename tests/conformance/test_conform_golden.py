@@ -166,6 +166,24 @@ def ahead_of_its_trace(tell):
     return run
 
 
+def a_checkpoint(tell):
+    """b truncates its log below a checkpoint: it recovers, reports and applies only what is above."""
+    run = tell()
+    ballot = run.elect("a", 1, "ab")
+    both = run.round(ballot, (1, "x"), (2, "y"), quorum="ab")
+    run.accept("c", both)
+    beat = run.beat(ballot, 2)
+    for name in "bc":
+        run.learn(name, beat, (1, "x"), (2, "y"))
+    run.actors["b"].low = 1
+    run.restart("b")
+    ballot = run.elect("c", 2, "bc")
+    run.round(ballot, (3, "z"), quorum="bc", commit=2)
+    run.learn("b", run.beat(ballot, 3), (2, "y"), (3, "z"))
+    run.end()
+    return run
+
+
 STORIES = [
     a_normal_run,
     a_takeover,
@@ -176,6 +194,7 @@ STORIES = [
     messages_lost_and_doubled,
     flexible_quorums,
     ahead_of_its_trace,
+    a_checkpoint,
 ]
 NAMES = [tell.__name__ for tell in STORIES]
 
@@ -234,6 +253,31 @@ def test_a_shuffled_trace_is_another_order_of_the_same_lines() -> None:
     orders = {tuple(s.place for s in shuffled(file, random.Random(seed))) for seed in range(20)}
     assert len(orders) == 20
     assert {frozenset(order) for order in orders} == {frozenset(s.place for s in merge(file))}
+
+
+def test_a_commit_may_be_said_again(story: type, judge_lines: Callable) -> None:
+    """The leader counts a third answer, and says once more what it knew; it need not have kept who told it."""
+    run = story()
+    asked = run.round(run.elect("a", 1, "ab"), (1, "x"), quorum="ab")
+    answer = run.accept("c", asked)
+    run.actors["a"].pen.write(
+        "commit", recv=answer, ballot=(1, "a"), quorum=["a", "b", "c"], entries=[(1, "x")]
+    )
+    run.end()
+    assert judge_lines(run.lines).verdict == "conforms"
+
+
+def test_a_quorum_may_be_named_anew(story: type, judge_lines: Callable) -> None:
+    """A leader that hears a third promise may rest its later proposals on all three."""
+    run = story()
+    asked = run.prepare("a", 1)
+    promises = {name: run.promise(name, asked) for name in "abc"}
+    run.lead("a", (1, "a"), "ab", [promises["b"]])
+    run.round((1, "a"), (1, "x"), quorum="ab")
+    run.lead("a", (1, "a"), "abc", [promises["c"]])
+    run.round((1, "a"), (2, "y"), quorum="ab", commit=1)
+    run.end()
+    assert judge_lines(run.lines).verdict == "conforms"
 
 
 def test_a_torn_tail_makes_a_trace_unverified(story: type, judge_lines: Callable) -> None:
