@@ -250,8 +250,8 @@ class Writer:
             x = self.fresh()
             out.append(f"for {x} in {self.one_of([sort, *sets])}")
             inner[x] = sort
-            if self.maybe():
-                out.append(f"if {self.formula(inner, max(0, depth - 1))}")
+            filters = self.draw(st.integers(0, 2))
+            out += [f"if {self.formula(inner, max(0, depth - 1))}" for _ in range(filters)]
         return " ".join(out), inner
 
     def relation(self, scope: Scope, sorts: str, depth: int) -> str:

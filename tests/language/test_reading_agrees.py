@@ -100,7 +100,7 @@ def check_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Spec
 
 
 @settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
