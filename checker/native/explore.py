@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..explore.result import Count, Exploration, Limits, Progress, Violation, Watcher
+from ..explore.result import Count, Exploration, Limits, Violation, Watcher
 from ..instance import Instance
 from ..specification import Function, Specification, brief, where
 from .layout import WORD_BITS, Words
 from .program import Program, compile_program
 from .search import ACTIONS_MAX, Order, Outcome, Search
 from .symmetry import OrbitMarker, Symmetry, interchangeable
-from .trace import EnginesDisagree, way_to
+from .trace import EnginesDisagree, Goal, way_to
 from .warm import warm_up
 
 FINGERPRINTS = 2.0**64
@@ -65,9 +65,9 @@ def explore(
     run = _prepare(spec, instance, goals, sorts, limits or Limits(), workers, exact, stop_at_deadlock)
     warm_up(run.order)
     search = Search(run.order)
-    compiled = time.perf_counter()
+    compiled, busy = time.perf_counter(), time.process_time()
     outcome = search.run(run.beat(watch))
-    seconds = time.perf_counter() - compiled
+    seconds, busy = time.perf_counter() - compiled, time.process_time() - busy
     violation = run.violation(outcome)
     return Exploration(
         spec=spec.name,
@@ -86,7 +86,11 @@ def explore(
         properties=tuple(p.__name__ for p in goals),
         violation=violation,
         cut_short="" if violation else outcome.cut_short,
-        extra=run.extra(outcome, compiled - started),
+        extra={
+            "compile_seconds": round(compiled - started, 3),
+            "processor_seconds": round(busy, 3),
+            **run.extra(outcome),
+        },
     )
 
 
@@ -101,44 +105,34 @@ class _Run:
     order: Order
     symmetry: Symmetry | None
 
-    def beat(self, watch: Watcher | None) -> Any:
+    def beat(self, watch: Watcher | None) -> Callable[[Search], None] | None:
+        """Tells whoever watches how far a search has come."""
         if watch is None:
             return None
-        told = watch
-
-        def beat(search: Search) -> None:
-            now = search.outcome()
-            known = max(now.distinct, now.stored)
-            told(Progress(search.depth, known, now.edges, search.waiting(), search.seconds()))
-
-        return beat
+        return lambda search: watch(search.progress())
 
     def violation(self, outcome: Outcome) -> Violation | None:
         """What was found wrong, with the way to it."""
         if outcome.bad is None and outcome.stuck is None:
             return None
-        if outcome.bad is None:
-            claim = "In every state some action leads to another state."
-            return self._violation("deadlock", claim, "", lambda again: again.stuck)
-        steps = way_to(self.spec, self.instance, self.program, self.order, lambda again: again.bad)
+        goal: Goal = (lambda again: again.bad) if outcome.bad else (lambda again: again.stuck)
+        steps = way_to(self.spec, self.instance, self.program, self.order, goal)
         with self.instance.inhabited():
             start = self.spec.init()
             last = steps[-1].state if steps else start
             broken = next((p for p in self.goals if not p(last)), None)
+        if outcome.bad is None:
+            claim = "In every state some action leads to another state."
+            return Violation("deadlock", claim, "", start, tuple(steps))
         if broken is None:
             raise EnginesDisagree(
                 "the text finds nothing wrong with a state that the machine code objects to"
             )
         return Violation(broken.__name__, brief(broken), where(broken), start, tuple(steps))
 
-    def _violation(self, name: str, claim: str, place: str, goal: Any) -> Violation:
-        steps = way_to(self.spec, self.instance, self.program, self.order, goal)
-        with self.instance.inhabited():
-            return Violation(name, claim, place, self.spec.init(), tuple(steps))
-
-    def extra(self, outcome: Outcome, compile_seconds: float) -> dict[str, Any]:
+    def extra(self, outcome: Outcome) -> dict[str, Any]:
+        """What only this engine has to tell."""
         out: dict[str, Any] = {
-            "compile_seconds": round(compile_seconds, 3),
             "workers": self.order.workers,
             "collision_probability": self.collision_probability(outcome),
             "state_bits": len(self.program.layout.rows),

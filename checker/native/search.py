@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..explore.result import Limits
+from ..explore.result import Limits, Progress
 from .intrinsics import Array, Bytes, Counts
 from .kernels import DEADLOCKS, DISTINCT, EDGES, STUCK, route, settle
 from .layout import Words
@@ -156,6 +156,11 @@ class Search:
         if limits.seconds_max is not None and self.seconds() > limits.seconds_max:
             return f"the time limit of {limits.seconds_max:g} s was reached"
         return self.reason
+
+    def progress(self) -> Progress:
+        """How far the search has come; of states that are not expanded yet the weight is not known."""
+        now = self.outcome()
+        return Progress(self.depth, max(now.distinct, now.stored), now.edges, self.waiting(), self.seconds())
 
     def outcome(self) -> Outcome:
         """What was found until now."""

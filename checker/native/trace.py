@@ -26,6 +26,8 @@ from .program import Program
 from .search import Order, Outcome, Search
 
 BLOCK_STATES = 4096
+Goal = Callable[[Outcome], tuple[int, Words] | None]
+"""Picks a state, with its level, from what a search found."""
 
 
 class EnginesDisagree(Exception):
@@ -37,7 +39,7 @@ def way_to(
     instance: Instance,
     program: Program,
     order: Order,
-    goal: Callable[[Outcome], tuple[int, Words] | None],
+    goal: Goal,
 ) -> list[Taken]:
     """A shortest run to the state that `goal` picks from a search's outcome."""
     outcome = Search(replace(order, keep_levels=True)).run()
