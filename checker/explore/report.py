@@ -12,7 +12,10 @@ def summary(found: Exploration) -> Iterator[str]:
     """The outcome, line by line."""
     sizes = ", ".join(f"{name}={size}" for name, size in found.instance.items())
     yield f"{found.spec} with {sizes} ({found.engine})"
-    yield f"  {found.distinct:,} states, depth {found.depth}, {found.edges:,} edges, in {found.seconds:.1f} s"
+    yield f"  {found.distinct:,} states, depth {found.depth}, {found.edges:,} edges, in {found.seconds:.2f} s"
+    if orbits := found.extra.get("orbits"):
+        sorts = " x ".join(found.extra["symmetry"])
+        yield f"  {orbits:,} of them stored, one of each orbit under {sorts}"
     if found.deadlocks:
         yield f"  {found.deadlocks:,} states have no successor"
     yield from _actions(found)
