@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from quorate.checker.specification import Specification
 from quorate.refinement.conformance import Result, conform
 from quorate.traces.build import Pen, Script, message
 
@@ -252,10 +253,10 @@ def doctor() -> type[Doctor]:
 def judge_lines(tmp_path: Path) -> Callable[..., Result]:
     """Writes lines to one file, in this order, and judges them."""
 
-    def judged(lines: Iterable[Fields], torn: str = "") -> Result:
+    def judged(lines: Iterable[Fields], torn: str = "", spec: Specification | None = None) -> Result:
         file = tmp_path / "trace.ndjson"
         file.write_text(Script().text(lines) + torn, encoding="utf-8")
-        return conform(file)
+        return conform(file, spec=spec)
 
     return judged
 

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from quorate.checker.mutation import find_mutant, mutate
+from quorate.checker.specification import Specification
 from quorate.refinement.divergence import Rule
+from quorate.refinement.ledger import UnfitSpecification
+from quorate.spec import multipaxos, voting
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -619,6 +623,42 @@ def test_a_doctored_trace_diverges_at_the_right_line(name: str, doctor: type, ju
     assert result.verdict == "diverges"
     assert found.reason
     assert len(found.reason.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "mutant"),
+    [
+        ("the_lowest_report_proposed", "leader_takes_lowest_report"),
+        ("any_value_proposed_over_a_report", "leader_ignores_reports"),
+        ("two_proposals_in_a_slot", "leader_proposes_twice"),
+        ("a_promise_given_twice_as_if_new", "promise_again"),
+        ("an_acceptance_below_the_promise", "accept_below_promise"),
+        ("a_promise_below_the_promise", "promise_leaves_nothing"),
+        ("a_leader_that_accepts_another_value_than_it_proposed", "accept_unproposed"),
+    ],
+)
+def test_the_guard_is_the_specification_s_own_text(
+    name: str, mutant: str, doctor: type, judge_lines: Callable
+) -> None:
+    """With the `require` edited away, what it refused passes, to be found out later or never: there is no other copy."""
+    golden, edit = CASES[name]
+    patient = doctor([json.loads(text) for text in (GOLDEN / f"{golden}.ndjson").read_text().splitlines()])
+    edit(patient)
+    original = Specification.of(multipaxos)
+    refused = judge_lines(patient.lines).divergence
+    spoiled = judge_lines(patient.lines, spec=mutate(original, find_mutant(original, mutant))).divergence
+    assert refused.conjunct.startswith("multipaxos.py:")
+    assert spoiled is None or (spoiled.line, spoiled.conjunct) > (refused.line, refused.conjunct), str(
+        spoiled
+    )
+
+
+def test_a_specification_without_what_traces_speak_of_is_refused_in_a_line(judge_lines: Callable) -> None:
+    lines = [json.loads(text) for text in (GOLDEN / "a_normal_run.ndjson").read_text().splitlines()]
+    with pytest.raises(UnfitSpecification) as refused:
+        judge_lines(lines, spec=Specification.of(voting))
+    assert str(refused.value).startswith("voting: ")
+    assert "\n" not in str(refused.value)
 
 
 def test_there_are_many_kinds_of_wrong() -> None:
