@@ -640,7 +640,7 @@ def test_a_doctored_trace_diverges_at_the_right_line(name: str, doctor: type, ju
 def test_the_guard_is_the_specification_s_own_text(
     name: str, mutant: str, doctor: type, judge_lines: Callable
 ) -> None:
-    """With the `require` edited away, what it refused passes, to be found out later or never: there is no other copy."""
+    """With the `require` edited away, what it refused passes, and is found out later or never."""
     golden, edit = CASES[name]
     patient = doctor([json.loads(text) for text in (GOLDEN / f"{golden}.ndjson").read_text().splitlines()])
     edit(patient)
