@@ -1,5 +1,8 @@
 """Terms said to Z3: a sort is an uninterpreted sort, a relation a predicate, nothing is bounded.
 
+An obligation is told to Z3 as the text that `smtlib` makes of it, which Z3 reads faster than it can be called; what is
+asked of a model afterwards is said here, in the same names.
+
 Everything said through one `Smt` lives in one Z3 context of its own, so what a solver answers depends on the
 obligation and the seed alone, not on what was asked before.
 """
@@ -14,6 +17,7 @@ import z3
 
 from ..language import Many, Sort, item_of
 from ..term import All, And, Any, Eq, Formula, Implies, In, Less, Member, Not, Or, Truth, Var
+from .smtlib import Query, member_name, order_name, relation_name, sort_name, variable_name
 
 INTERRUPTED = "interrupted from keyboard"
 
@@ -27,14 +31,20 @@ class Smt:
     constants: dict[Var, z3.ExprRef] = field(default_factory=dict)
     predicates: dict[str, z3.FuncDeclRef] = field(default_factory=dict)
 
+    def tell(self, solver: z3.Solver, query: Query) -> None:
+        """Tells a solver of this context what a query says, and from here on speaks of the same things."""
+        solver.from_string(query.text)
+        for x in query.variables:
+            self.constant(x)
+
     def sort(self, sort: type[Sort]) -> z3.SortRef:
         if sort not in self.sorts:
-            self.sorts[sort] = z3.DeclareSort(label(sort), self.context)
+            self.sorts[sort] = z3.DeclareSort(sort_name(sort), self.context)
         return self.sorts[sort]
 
     def constant(self, x: Var) -> z3.ExprRef:
         if x not in self.constants:
-            self.constants[x] = z3.Const(f"{x.name}{len(self.constants)}", self.sort(x.sort))
+            self.constants[x] = z3.Const(variable_name(x, len(self.constants)), self.sort(x.sort))
         return self.constants[x]
 
     def predicate(self, name: str, sorts: Sequence[type[Sort]]) -> z3.FuncDeclRef:
@@ -44,16 +54,16 @@ class Smt:
 
     def relation(self, name: str, sorts: Sequence[type[Sort]]) -> z3.FuncDeclRef:
         """A relation of the state."""
-        return self.predicate(name, sorts)
+        return self.predicate(relation_name(name), sorts)
 
     def less(self, sort: type[Sort]) -> z3.FuncDeclRef:
         """The order of a sort."""
-        return self.predicate(f"< {label(sort)}", (sort, sort))
+        return self.predicate(order_name(sort), (sort, sort))
 
     def contains(self, many: type[Sort]) -> z3.FuncDeclRef:
         """Whether a thing is in one of the sets of a sort of sets."""
         assert issubclass(many, Many)
-        return self.predicate(f"in {label(many)}", (item_of(many), many))
+        return self.predicate(member_name(many), (item_of(many), many))
 
     def formula(self, t: Formula) -> z3.BoolRef:
         """What a formula says; its free variables become constants."""
@@ -86,11 +96,6 @@ class Smt:
             case Any(bound, body):
                 return z3.Exists([self.constant(x) for x in bound], self.formula(body))
         assert_never(t)
-
-
-def label(sort: type[Sort]) -> str:
-    """What a sort is called in Z3, where two sorts of one name would be one sort."""
-    return f"{sort.__module__}.{sort.__qualname__}"
 
 
 def ask(solver: z3.Solver) -> z3.CheckSatResult:

@@ -16,6 +16,7 @@ from .counterexample import Counterexample
 from .model import ModelReader, small_model
 from .obligation import Obligation
 from .smt import Smt, ask
+from .smtlib import Query
 
 Result = Literal["proved", "skipped", "failed", "unknown"]
 
@@ -82,7 +83,5 @@ class Z3:
         """A solver that holds the hypotheses and the goal's negation; unsatisfiable just if the obligation holds."""
         solver = z3.Solver(ctx=smt.context)
         solver.set(timeout=int(self.seconds_max * 1000), random_seed=self.seed)
-        for h in obligation.hypotheses:
-            solver.add(smt.formula(h.formula))
-        solver.add(z3.Not(smt.formula(obligation.goal)))
+        smt.tell(solver, Query.of(obligation))
         return solver
