@@ -126,11 +126,23 @@ def insert(table: Array, mark: U64, shift: U64) -> None:
 
 
 @compiled
+def furthest(table: Array, shift: U64) -> np.int64:
+    """How far an entry stands, at the most, behind where its fingerprint says."""
+    mask, most = len(table) - 1, np.int64(0)
+    for i in range(len(table)):
+        if table[i] != U64(0):
+            wandered = (i - np.int64(table[i] >> shift)) & mask
+            if wandered > most:
+                most = wandered
+    return most
+
+
+@compiled
 def spread(table: Array, size: int, low: Array, shift: U64) -> None:
     """Spreads the first `size` entries over a table that has grown to twice that.
 
-    An entry moves to about twice its index.  Going backwards, it lands on what was dealt with already, but for the
-    first entries, which could have wandered from the other end: those are kept in `low` meanwhile.
+    An entry moves to twice its index, less twice what it wandered.  Going backwards, it lands on what was dealt with
+    already, unless it is nearer to the beginning than twice `furthest`; so many entries are kept in `low` meanwhile.
     """
     for i in range(len(low)):
         low[i] = table[i]

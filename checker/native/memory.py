@@ -15,6 +15,7 @@ from .intrinsics import Array, Bytes
 from .kernels import (
     absorb,
     absorb_whole,
+    furthest,
     rehash_whole,
     spread,
 )
@@ -23,8 +24,6 @@ CHUNK_STATES = 1 << 16
 TABLE_LOG2_MIN = 16
 LOAD_GROW, LOAD_MAX = 0.6, 0.85
 """A table grows when it is more than the first full, and is never more than the second."""
-LOW_ENTRIES = 1 << 16
-"""More than an entry ever wanders from where its fingerprint says, twice over."""
 LARGE_PAGE_BYTES = 1 << 21
 
 
@@ -143,11 +142,12 @@ class Fingerprints:
 
     def grow(self) -> None:
         before = 1 << self._log2
+        low = np.empty(min(before, 2 * int(furthest(self._table, self._shift)) + 1), np.uint64)
         self._log2 += 1
         del self._table  # memory that somebody looks at does not grow
         self._memory.resize(8 << self._log2)
         self._map()
-        spread(self._table, before, np.empty(min(before, LOW_ENTRIES), np.uint64), self._shift)
+        spread(self._table, before, low, self._shift)
 
     def bytes(self) -> int:
         return len(self._table) * 8

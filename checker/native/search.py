@@ -122,9 +122,11 @@ class Search:
                     beat(self)
             except KeyboardInterrupt:
                 self.reason = "it was interrupted"
+        out = self.outcome()
+        self.workers.clear()  # what they stored is let go of now, not when garbage is collected
         if self._failures:
             raise self._failures[0]
-        return self.outcome()
+        return out
 
     def _guard(self, worker: Worker) -> None:
         try:
