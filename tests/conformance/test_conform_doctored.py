@@ -420,6 +420,13 @@ def a_ballot_below_one_opened_before(d):
     return line, "prepare(", Rule.OWN_BALLOT
 
 
+@doctored("a_restart")
+def a_ballot_below_one_that_only_the_disk_remembers(d):
+    """The line that opened [5,"a"] is lost; that it was opened is not."""
+    d.find("a", "start", 2)["ballot_used"] = [5, "a"]
+    return d.find("a", "prepare", 2), "prepare(", Rule.OWN_BALLOT
+
+
 @doctored("ahead_of_its_trace")
 def an_acceptance_recovered_that_was_never_proposed(d):
     line = d.find("b", "start", 2)
