@@ -499,7 +499,7 @@ def another_node_s_ballot_recovered(d):
 @doctored("a_restart")
 def two_acceptances_recovered_in_a_slot(d):
     line = d.find("b", "start", 2)
-    line["accepted"] = [*line["accepted"], [1, [0, "a"], "w"]]
+    line["accepted"] = [[1, [0, "a"], "w"], *line["accepted"]]
     return line, "", Rule.RECOVERED
 
 
