@@ -63,7 +63,7 @@ def test_a_gap_does_not_excuse_a_second_proposal(story: type, judge_lines: Calla
     assert result.divergence.conjunct.endswith(Rule.GAP.value)
 
 
-@pytest.mark.parametrize("kept", [2, 3, 4])
+@pytest.mark.parametrize("kept", [2, 3])
 def test_an_acceptance_told_late_does_not_undo_a_later_one(
     story: type, judge_lines: Callable, kept: int
 ) -> None:
