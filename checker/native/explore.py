@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,12 @@ def explore(
     """Explores an instance, breadth first, with one worker a processor unless `workers` says otherwise.
 
     Checks every property (or those given) in every state and stops at the first level with a state that breaks one.
-    States are told apart by 64-bit fingerprints, or, if `exact`, by comparing them.  Members of the sorts in
-    `symmetry` (all that are interchangeable, none, or those named) are taken for each other; the counts are those of
-    the full graph all the same.  In `actions`, `taken` counts the edges that an action makes: states that it leads to,
-    a state that it leaves as it is not being one.  `found` is given to whichever action came first.
+    States are told apart by 64-bit fingerprints, or, if `exact`, by comparing them, which goes without symmetry.
+    Members of the sorts in `symmetry` (all that are interchangeable, none, or those named) are taken for each other;
+    the counts are those of the full graph all the same.
+
+    In `actions`, `taken` counts the edges that an action makes, a state that it leaves as it is not being one; `found`
+    is given to whichever action came first, and adds up to all states but the initial one.
 
     The verdict is `unknown` if a limit or Ctrl-C cut the search short.  Raises `CannotExplore` and `BadSymmetry`.
     """
@@ -68,29 +70,10 @@ def explore(
     compiled, busy = time.perf_counter(), time.process_time()
     outcome = search.run(run.beat(watch))
     seconds, busy = time.perf_counter() - compiled, time.process_time() - busy
-    violation = run.violation(outcome)
-    return Exploration(
-        spec=spec.name,
-        instance=instance.sizes(),
-        engine="native",
-        verdict="violated" if violation else "unknown" if outcome.cut_short else "holds",
-        distinct=outcome.distinct,
-        edges=outcome.edges,
-        depth=len(violation.steps) + 1 if violation else outcome.depth,
-        seconds=seconds,
-        deadlocks=outcome.deadlocks,
-        actions={
-            name: Count(int(outcome.taken[i]), int(outcome.found[i]))
-            for i, name in enumerate(run.program.moves.actions)
-        },
-        properties=tuple(p.__name__ for p in goals),
-        violation=violation,
-        cut_short="" if violation else outcome.cut_short,
-        extra={
-            "compile_seconds": round(compiled - started, 3),
-            "processor_seconds": round(busy, 3),
-            **run.extra(outcome),
-        },
+    return run.exploration(
+        outcome,
+        seconds,
+        {"compile_seconds": round(compiled - started, 3), "processor_seconds": round(busy, 3)},
     )
 
 
@@ -110,6 +93,29 @@ class _Run:
         if watch is None:
             return None
         return lambda search: watch(search.progress())
+
+    def exploration(self, outcome: Outcome, seconds: float, times: Mapping[str, float]) -> Exploration:
+        """The outcome as every explorer tells it."""
+        violation = self.violation(outcome)
+        return Exploration(
+            spec=self.spec.name,
+            instance=self.instance.sizes(),
+            engine="native",
+            verdict="violated" if violation else "unknown" if outcome.cut_short else "holds",
+            distinct=outcome.distinct,
+            edges=outcome.edges,
+            depth=len(violation.steps) + 1 if violation else outcome.depth,
+            seconds=seconds,
+            deadlocks=outcome.deadlocks,
+            actions={
+                name: Count(int(outcome.taken[i]), int(outcome.found[i]))
+                for i, name in enumerate(self.program.moves.actions)
+            },
+            properties=tuple(p.__name__ for p in self.goals),
+            violation=violation,
+            cut_short="" if violation else outcome.cut_short,
+            extra={**times, **self.extra(outcome)},
+        )
 
     def violation(self, outcome: Outcome) -> Violation | None:
         """What was found wrong, with the way to it."""

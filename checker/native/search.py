@@ -25,7 +25,7 @@ from .memory import Chunk, Fingerprints, Frontier, Seen, Whole
 
 BLOCK_STATES_MAX = 1 << 14
 OUT_BYTES = 1 << 28
-"""How much room there is for the successors of one block; what is not used is never touched."""
+"""How much room there is for the successors of a block of every worker; what is not used is never touched."""
 INITIAL = 255
 """Stands for the action by which the initial state came."""
 ACTIONS_MAX = 254
@@ -97,7 +97,7 @@ class Outcome:
 
 
 class Search:
-    """A search in progress, or one that ended.  `run` blocks; `stop` ends it from another thread."""
+    """A search in progress: its workers, and what they agree on."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -192,8 +192,8 @@ class Worker:
         self.search, self.order, self.program, self.number = search, order, order.program, number
         self.record = order.program.record_words
         per_state = max(1, order.program.successors_max)
-        fitting = OUT_BYTES // (per_state * self.record * 8)
-        self.block = max(64, min(BLOCK_STATES_MAX, fitting))
+        fitting = OUT_BYTES // (per_state * self.record * 8 * order.workers)
+        self.block = max(1, min(BLOCK_STATES_MAX, fitting))
         self.room = self.block * per_state
         self.out = np.empty(self.room * self.record, np.uint64)
         self.via = np.empty(self.room, np.uint8)
@@ -265,7 +265,7 @@ class Worker:
 
     def _count_the_rest(self, frontier: Frontier) -> None:
         """Counts the states that were found and will not be expanded."""
-        while (block := frontier.take(self.block, False)) is not None:
+        while (block := frontier.take(self.block, self.order.keep_levels)) is not None:
             chunk, low, high = block
             if self.marker:
                 self.marker.weigh(chunk.states, low, high, self.weights)

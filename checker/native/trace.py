@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..explore.referee import replay
-from ..explore.result import Taken
+from ..explore.result import Limits, Taken
 from ..instance import Instance
 from ..language import Refused, State
 from ..reading import parameters
@@ -41,9 +41,14 @@ def way_to(
     order: Order,
     goal: Goal,
 ) -> list[Taken]:
-    """A shortest run to the state that `goal` picks from a search's outcome."""
-    outcome = Search(replace(order, keep_levels=True)).run()
+    """A shortest run to the state that `goal` picks from a search's outcome.
+
+    The search is made once more, whatever the limits of the first.  Raises `KeyboardInterrupt` if that is interrupted.
+    """
+    outcome = Search(replace(order, keep_levels=True, limits=Limits())).run()
     picked = goal(outcome)
+    if picked is None and outcome.cut_short:
+        raise KeyboardInterrupt
     if picked is None:
         raise EnginesDisagree("a second search did not find again what the first one found")
     level, words = picked

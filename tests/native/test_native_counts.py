@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from quorate.checker.explore.referee import explore as referee
+from quorate.checker.explore.result import Limits
 from quorate.checker.instance import Instance
 from quorate.checker.mutation import Mutant, mutants_of, mutate
-from quorate.checker.native import explore
+from quorate.checker.native import explore, memory, search, trace
 from quorate.checker.specification import Specification
 from quorate.spec import consensus, multipaxos, voting
 
@@ -108,3 +109,31 @@ def test_a_mutants_counterexample_is_as_short_as_the_referees(
     with small.inhabited():
         assert not vars(spoilt.module)[found.violation.property](last)
         assert all(p(state) for p in spoilt.properties for state in before)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_levels_of_many_blocks_and_chunks_give_the_same(
+    specs: Mapping[str, Specification], workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "BLOCK_STATES_MAX", 7)
+    monkeypatch.setattr(memory, "CHUNK_STATES", 10)
+    monkeypatch.setattr(trace, "BLOCK_STATES", 3)
+    spec = specs["multipaxos"]
+    found = explore(spec, instance(spec, 3, 2, 1, 2), workers=workers, symmetry=False)
+    assert (found.distinct, found.edges, found.depth) == (3_921, 9_442, 17)
+    for mutant in mutants_of(spec)[:2]:
+        spoilt = mutate(spec, mutant)
+        wrong = explore(spoilt, Instance.of(spoilt, mutant.explorer), workers=workers)
+        assert wrong.violation is not None
+        assert len(wrong.violation.steps) == mutant.steps
+
+
+def test_a_counterexample_is_rebuilt_however_long_that_takes(
+    specs: Mapping[str, Specification], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search.Search, "seconds", lambda self: 100.0 if self.order.keep_levels else 0.0)
+    mutant = mutants_of(specs["multipaxos"])[0]
+    spoilt = mutate(specs["multipaxos"], mutant)
+    found = explore(spoilt, Instance.of(spoilt, mutant.explorer), limits=Limits(seconds_max=10))
+    assert found.violation is not None
+    assert len(found.violation.steps) == mutant.steps
