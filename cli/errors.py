@@ -15,6 +15,7 @@ ERRORS: Mapping[str, tuple[str, ...]] = {
     "checker.refinement": ("BadRefinement",),
     "checker.source": ("Unreadable",),
     "checker.specification": ("BadSpecification",),
+    "checker.study.study": ("BadStudy",),
     "impl.net.errors": ("NetError",),
     "impl.settings": ("SettingsError",),
     "impl.storage.errors": ("StorageError",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from rich.console import Console
 
@@ -12,6 +14,7 @@ from ..checker.prove.solving import Z3, Outcome
 from .console import Work, print_json
 from .main import Exit
 from .specs import list_mutants, mutant_options, spec_argument, tower_of
+from .study import Asked, study, study_options
 
 CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
 
@@ -19,7 +22,8 @@ CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN
 @click.command(
     short_help="Prove it for any number of everything.",
     epilog="\b\nExamples:\n  quorate prove\n  quorate prove voting --seeds 8\n"
-    "  quorate prove --mutant leader_ignores_reports\n  quorate prove path/to/my_spec.py",
+    "  quorate prove --mutant leader_ignores_reports\n  quorate prove --drop logs_are_full\n"
+    "  quorate prove --all-drops\n  quorate prove path/to/my_spec.py",
 )
 @spec_argument
 @mutant_options
@@ -34,8 +38,17 @@ CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN
     show_default=True,
     help="Seconds for each obligation; what takes longer is unknown.",
 )
+@study_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def prove(spec: str, mutant: str | None, list_them: bool, seeds: int, timeout_s: float, as_json: bool) -> int:
+def prove(
+    spec: str,
+    mutant: str | None,
+    list_them: bool,
+    seeds: int,
+    timeout_s: float,
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Prove a specification for any number of acceptors, ballots, slots and values.
 
     Every invariant is shown to hold at first and to be kept by every action; where a specification refines another,
@@ -46,6 +59,8 @@ def prove(spec: str, mutant: str | None, list_them: bool, seeds: int, timeout_s:
         list_mutants(spec)
         return Exit.HOLDS
     tower = tower_of(spec, mutant)
+    if asked := Asked(mutant=mutant, **options):
+        return study(tower, asked, Z3(seconds_max=timeout_s), as_json)
     solvers = [Z3(seed, timeout_s) for seed in range(seeds)]
     if as_json:
         proofs = []

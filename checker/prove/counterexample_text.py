@@ -49,9 +49,9 @@ def call(found: Counterexample) -> str:
 
 
 def universe(found: Counterexample) -> str:
-    """The members of every sort, as `acceptor is a1 a2, ballot is 1 < 2`."""
+    """The members of every sort, as `acceptor is a1 a2, ballot is 1 < 2`; numbers are in their order, names in none."""
     return ", ".join(
-        f"{sort.__name__.lower()} is {(' < ' if sort.ordered else ' ').join(map(show, members))}"
+        f"{sort.__name__.lower()} is {(' < ' if isinstance(members[0], int) else ' ').join(map(show, members))}"
         for sort, members in found.instance.members.items()
     )
 

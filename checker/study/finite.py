@@ -113,15 +113,18 @@ class FiniteQuery:
         for s in plain:
             names = [f"{letters[s]}{i + 1}" for i in range(ground.sizes[s])]
             if s in ground.loose:
-                above = [[y for j, y in enumerate(names) if _true(model, ground.less(s, i, j))] for i, _ in enumerate(names)]
-                out[s] = [Loose(x, ys) for x, ys in zip(names, above, strict=True)]
+                out[s] = [
+                    Loose(x, [y for j, y in enumerate(names) if _true(model, ground.less(s, i, j))])
+                    for i, x in enumerate(names)
+                ]
             else:
                 out[s] = [i + 1 for i in range(ground.sizes[s])] if s.ordered else names
         for s in ground.sizes:
             if issubclass(s, Many):
                 items = list(enumerate(out[item_of(s)]))
                 out[s] = [
-                    frozenset(x for i, x in items if _true(model, ground.has(s, q, i))) for q in range(ground.sizes[s])
+                    frozenset(x for i, x in items if _true(model, ground.has(s, q, i)))
+                    for q in range(ground.sizes[s])
                 ]
         return out
 

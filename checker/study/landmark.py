@@ -76,7 +76,9 @@ class Names:
         bound = [f"x{i}" for i in range(len(columns))]
         each = " ".join(f"for {x} in {s.__name__}" for x, s in zip(bound, columns, strict=True))
         same = [
-            "(" + " and ".join(f"{x} == {self.of[s][y]}" for x, s, y in zip(bound, columns, row, strict=True)) + ")"
+            "("
+            + " and ".join(f"{x} == {self.of[s][y]}" for x, s, y in zip(bound, columns, row, strict=True))
+            + ")"
             for row in in_order(rows)
         ]
         there = f"({', '.join(bound)},) in now.{relation}"

@@ -61,11 +61,13 @@ def reachability(found: Counterexample, tower: Tower, limits: Limits) -> Reachab
 
 def _place(found: Counterexample, tower: Tower) -> Specification | Refinement | None:
     """The floor, or the step between two, that the counterexample is about."""
-    places = (*tower.floors, *tower.refinements)
+    places: tuple[Specification | Refinement, ...] = (*tower.floors, *tower.refinements)
     return next((x for x in places if x.name == found.obligation.level), None)
 
 
-def _anything_like_it(found: Counterexample, place: Specification | Refinement, limits: Limits) -> Exploration:
+def _anything_like_it(
+    found: Counterexample, place: Specification | Refinement, limits: Limits
+) -> Exploration:
     """Whether any run breaks what the counterexample breaks: the property, or else the refinement."""
     goal = found.obligation.conjunct
     if isinstance(place, Specification):

@@ -78,5 +78,3 @@ def fewest_rows(obligation: Obligation, sizes: Sizes) -> Counterexample | None:
         if (model := query.fewest()) is not None:
             found.append(query.read(model))
     return min(found, key=lambda c: sum(map(len, c.relations.values())), default=None)
-
-
