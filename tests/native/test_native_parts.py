@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from quorate.checker.explore.referee import Search
 from quorate.checker.explore.result import Limits
 from quorate.checker.instance import Instance
-from quorate.checker.native import memory, soonest
+from quorate.checker.native import intrinsics, memory, soonest
 from quorate.checker.native.circuit import Circuit, Gate, Lit, Node
 from quorate.checker.native.implied import infer
 from quorate.checker.native.layout import Layout, lay_out
@@ -185,6 +185,24 @@ def test_one_word_has_a_fingerprint_of_its_own(specs: Mapping[str, Specification
     program = compile_program(spec, Instance.of(spec, CORE), ())
     words = [0, 1, 2, (1 << 63) - 1, *(1 << i for i in range(63))]
     assert len({program.fingerprint((w,)) for w in words}) == len(set(words))
+
+
+def test_where_nothing_can_be_kept_on_disk_loops_are_compiled_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = intrinsics.njit
+
+    def nowhere(cache: bool = False, **options: Any) -> Any:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return kept(**options)
+
+    monkeypatch.setattr(intrinsics, "njit", nowhere)
+
+    def twice(x: int) -> int:
+        return 2 * x
+
+    assert intrinsics.compiled(twice)(21) == 42
 
 
 # The whole -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
+from unittest import mock
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from quorate.checker.explore.referee import explore as referee
 from quorate.checker.explore.result import Exploration, Limits
 from quorate.checker.instance import Instance
 from quorate.checker.native import explore as native
+from quorate.checker.native import implied, machine
 from quorate.checker.specification import Specification, load
 
 HEAD = """\
@@ -205,9 +207,20 @@ def edges_by_action(spec: Specification, instance: Instance) -> Counter[str]:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(text=specifications(), sizes=st.sampled_from([(2, 2, 1), (2, 3, 2), (3, 2, 2)]))
-def test_referee_and_native_explore_the_same_graph(text: str, sizes: tuple[int, int, int]) -> None:
-    with loaded(text) as spec:
+@given(
+    text=specifications(),
+    sizes=st.sampled_from([(2, 2, 1), (2, 3, 2), (3, 2, 2)]),
+    infer_up_to=st.sampled_from([implied.WORK_MAX, 0]),
+    optimise_up_to=st.sampled_from([machine.LINES_OPTIMISED_MAX, 0]),
+)
+def test_referee_and_native_explore_the_same_graph(
+    text: str, sizes: tuple[int, int, int], infer_up_to: int, optimise_up_to: int
+) -> None:
+    with (
+        loaded(text) as spec,
+        mock.patch.object(implied, "WORK_MAX", infer_up_to),
+        mock.patch.object(machine, "LINES_OPTIMISED_MAX", optimise_up_to),
+    ):
         instance = instance_of(spec, sizes)
         theirs = referee(spec, instance, properties=(), limits=Limits(states_max=1200))
         assume(theirs.verdict == "holds")
