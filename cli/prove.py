@@ -7,12 +7,18 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ..checker.prove.proof import Proof
+from ..checker.prove.html import page
+from ..checker.prove.matrix import Matrix, with_cores
+from ..checker.prove.obligation import Obligation
+from ..checker.prove.proof import Watcher
 from ..checker.prove.proof import prove as ask
-from ..checker.prove.report import show, summary, watching
-from ..checker.prove.solving import Z3, Outcome
+from ..checker.prove.report import show, watching
+from ..checker.prove.solving import Z3
+from ..checker.prove.svg import picture
+from ..checker.refinement import Tower
 from .console import Work, print_json
 from .main import Exit
+from .proving import Way, proving_options, save_queries, write_file
 from .specs import list_mutants, mutant_options, spec_argument, tower_of
 from .study import Asked, study, study_options
 
@@ -22,72 +28,78 @@ CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN
 @click.command(
     short_help="Prove it for any number of everything.",
     epilog="\b\nExamples:\n  quorate prove\n  quorate prove voting --seeds 8\n"
+    "  quorate prove --prover z3 --prover cvc5 --cores\n  quorate prove --html proof.html --graph proof.svg\n"
     "  quorate prove --mutant leader_ignores_reports\n  quorate prove --drop logs_are_full\n"
     "  quorate prove --all-drops\n  quorate prove path/to/my_spec.py",
 )
 @spec_argument
 @mutant_options
-@click.option(
-    "--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Ask again with so many seeds."
-)
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(min=0, min_open=True),
-    default=30.0,
-    show_default=True,
-    help="Seconds for each obligation; what takes longer is unknown.",
-)
+@proving_options
 @study_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def prove(
-    spec: str,
-    mutant: str | None,
-    list_them: bool,
-    seeds: int,
-    timeout_s: float,
-    as_json: bool,
-    **options: Any,
-) -> int:
+def prove(spec: str, mutant: str | None, list_them: bool, as_json: bool, **options: Any) -> int:
     """Prove a specification for any number of acceptors, ballots, slots and values.
 
     Every invariant is shown to hold at first and to be kept by every action; where a specification refines another,
     every step is shown to be a step there.  What cannot be proved is shown with a state and a step that break it, and
-    what the solver does not know is never called proved.
+    what the solver does not know is never called proved.  What was proved before is recalled, and said to be.
     """
     if list_them:
         list_mutants(spec)
         return Exit.HOLDS
+    way = Way.of(options)
     tower = tower_of(spec, mutant)
-    if asked := Asked(mutant=mutant, **options):
-        return study(tower, asked, Z3(seconds_max=timeout_s), as_json)
-    solvers = [Z3(seed, timeout_s) for seed in range(seeds)]
+    asked = Asked(mutant=None if way.writes else mutant, **options)
+    if asked and way.writes:
+        raise click.UsageError(
+            "--html, --graph and --save-queries are of a whole proof; leave the study away"
+        )
+    if asked:
+        return study(tower, asked, Z3(seconds_max=way.timeout_s), as_json)
+    if way.save_queries is not None:
+        count = save_queries(tower, way.save_queries)
+        click.echo(f"{count} queries saved in {way.save_queries}", err=True)
+    console = Console()
+    matrix = proved(tower, way, None if as_json else console)
     if as_json:
-        proofs = []
-        with Work(f"proving {tower.name}") as work:
-
-            def watch(outcome: Outcome, done: int, total: int) -> None:
-                work.at(f"{done} of {total}: {outcome.obligation}")
-
-            proofs = [ask(tower, solver, watch) for solver in solvers]
-        print_json(together(proofs))
+        print_json(matrix.to_json())
     else:
-        console = Console()
+        show(matrix, console)
+    write(matrix, way)
+    return CODES[matrix.verdict]
+
+
+def proved(tower: Tower, way: Way, console: Console | None) -> Matrix:
+    """Runs every solver over the tower, and looks for what the proofs rest on if that is wanted.
+
+    On the console, if there is one, the first run is shown as it goes.
+    """
+    means, (first, *others) = way.means(), way.solvers()
+    runs = []
+    if console is not None:
         with watching(console) as watcher:
-            proofs = [ask(tower, solvers[0], watcher)]
-        show(proofs[0], console)
-        for solver in solvers[1:]:
-            proofs.append(ask(tower, solver))
-            click.echo(summary(proofs[-1]))
-    return max(CODES[proof.verdict] for proof in proofs)
+            runs.append(ask(tower, first, watcher, means))
+    else:
+        others = [first, *others]
+    with Work(f"proving {tower.name}") as work:
+        runs += (ask(tower, solver, progress(work, solver.name), means) for solver in others)
+        if not way.wants_cores:
+            return Matrix(tuple(runs))
+
+        def watch(obligation: Obligation, done: int, total: int) -> None:
+            work.at(f"what it rests on, {done} of {total}: {obligation}")
+
+        return with_cores(runs, means, watch)
 
 
-def together(proofs: list[Proof]) -> dict[str, object]:
-    """The proofs with several seeds as one object: the first, with the worst verdict, and a line for each."""
-    worst = max(proofs, key=lambda proof: CODES[proof.verdict])
-    told = worst.to_json()
-    if len(proofs) > 1:
-        told["seeds"] = [
-            {"solver": p.solver, "verdict": p.verdict, "seconds": round(p.seconds, 3)} for p in proofs
-        ]
-    return told
+def progress(work: Work, name: str) -> Watcher:
+    """A watcher that says how far a run has come."""
+    return lambda outcome, done, total: work.at(f"{name}: {done} of {total}: {outcome.obligation}")
+
+
+def write(matrix: Matrix, way: Way) -> None:
+    """Writes the page and the picture that are wanted."""
+    if way.html is not None:
+        write_file(way.html, page(matrix))
+    if way.graph is not None:
+        write_file(way.graph, picture(matrix))

@@ -33,7 +33,8 @@ class Obligation:
     in a sentence, `place` where it stands.
 
     `params` are the action's parameters, `before` and `after` its states, for a counterexample to show.  `skipped`, if
-    not empty, says why there is nothing to prove.
+    not empty, says why there is nothing to prove; `twin`, if that is so, which proved property it reads the same as,
+    as `voting.agreement`.
     """
 
     level: str
@@ -47,6 +48,7 @@ class Obligation:
     before: Mapping[str, Relation] = field(default_factory=dict)
     after: Mapping[str, Relation] = field(default_factory=dict)
     skipped: str = ""
+    twin: str = ""
 
     def __str__(self) -> str:
         return f"{self.level}: {self.action}: {self.conjunct}"

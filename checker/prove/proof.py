@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ..refinement import Tower
 from ..term import FALSE
+from .asking import Means
 from .counterexample_text import counterexample_json
 from .induction import induction
 from .obligation import Obligation, axioms_of, orders_of
@@ -22,6 +23,9 @@ from .solving import Z3, Outcome, Solver
 Verdict = Literal["proved", "refuted", "unknown"]
 Watcher = Callable[[Outcome, int, int], None]
 """Called with each outcome as it is known, how many obligations are done, and how many there are."""
+
+ALONE = Means()
+"""One obligation after the other, and nothing kept."""
 
 
 class NothingToProve(Exception):
@@ -49,6 +53,11 @@ class Proof:
         """How many obligations came out so."""
         return sum(o.result == result for o in self.outcomes)
 
+    @property
+    def cached(self) -> int:
+        """How many obligations were proved before."""
+        return sum(o.cached for o in self.outcomes)
+
     def objections(self) -> Iterator[Outcome]:
         """What stands in the way of a proof: what failed, and what is not known."""
         return (o for o in self.outcomes if o.result in ("failed", "unknown"))
@@ -75,6 +84,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "place": o.place,
         "result": outcome.result,
         "seconds": round(outcome.seconds, 4),
+        "cached": outcome.cached,
         "reason": outcome.reason or None,
         "counterexample": outcome.counterexample and counterexample_json(outcome.counterexample),
     }
@@ -105,7 +115,12 @@ def obligations(tower: Tower) -> tuple[Obligation, ...]:
     return tuple(out)
 
 
-def prove(tower: Tower, solver: Solver | None = None, watch: Watcher | None = None) -> Proof:
+def prove(
+    tower: Tower,
+    solver: Solver | None = None,
+    watch: Watcher | None = None,
+    means: Means = ALONE,
+) -> Proof:
     """Asks a solver (Z3 unless another is given) for every obligation of a tower.
 
     Interrupted by Ctrl-C, it returns what it has, and the rest is unknown.  Raises `NothingToProve`, also if the axioms
@@ -117,18 +132,13 @@ def prove(tower: Tower, solver: Solver | None = None, watch: Watcher | None = No
     outcomes: list[Outcome] = []
     try:
         _consistent(tower, solver)
-        for obligation in asked:
-            outcome = _skip(obligation) if obligation.skipped else solver.discharge(obligation)
+        for outcome in means.outcomes(solver, asked):
             outcomes.append(outcome)
             if watch is not None:
                 watch(outcome, len(outcomes), len(asked))
     except KeyboardInterrupt:
         outcomes += (Outcome(o, "unknown", 0.0, "interrupted") for o in asked[len(outcomes) :])
     return Proof(tower, solver.name, tuple(outcomes), time.perf_counter() - started)
-
-
-def _skip(obligation: Obligation) -> Outcome:
-    return Outcome(obligation, "skipped", 0.0, obligation.skipped)
 
 
 def _consistent(tower: Tower, solver: Solver) -> None:

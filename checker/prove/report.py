@@ -1,13 +1,15 @@
 """A proof on the screen: a matrix for every specification, a list for every refinement, and what stands in the way.
 
-On a terminal the obligations pass by while they are asked and are set out in tables at the end.  Elsewhere each is
-one plain line, printed when it is known.
+Where several solvers were asked, each has its own line in a cell and its own column in a list.  On a terminal the
+obligations pass by while they are asked and are set out in tables at the end.  Elsewhere each is one plain line,
+printed when it is known.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .counterexample_text import counterexample_lines
+from .matrix import Cell, Matrix
 from .proof import Proof, Watcher
 from .solving import Outcome
 
@@ -34,68 +37,141 @@ def watching(console: Console) -> Iterator[Watcher]:
         yield lambda outcome, done, total: status.update(f"{done}/{total}  {escape(str(outcome.obligation))}")
 
 
-def show(proof: Proof, console: Console) -> None:
-    """The whole proof: tables if it is a terminal, then what failed or is not known, then the verdict."""
-    if console.is_terminal:
-        floors = {spec.name for spec in proof.tower.floors}
-        for level, outcomes in by_level(proof).items():
-            console.print(matrix(level, outcomes) if level in floors else listing(level, outcomes))
-    for outcome in proof.objections():
-        style = STYLES[outcome.result]
-        for text in objection(outcome):
+def show(matrix: Matrix, console: Console) -> None:
+    """The whole proof: tables if it is a terminal, then what failed or is not known, then a verdict for each run."""
+    for level, cells in matrix.levels().items():
+        if console.is_terminal:
+            console.print(
+                actions_by_conjuncts(matrix, level, cells)
+                if matrix.is_floor(level)
+                else listing(matrix, level, cells)
+            )
+        if matrix.cores:
+            show_cores(level, cells, console)
+    for cell in matrix.objections():
+        style = STYLES[cell.result]
+        for text in objection(cell):
             console.print(Text(text, style), soft_wrap=True)
             style = ""
-    console.print(Text(summary(proof), STYLES.get(proof.verdict, STYLES["failed"])), soft_wrap=True)
-
-
-def by_level(proof: Proof) -> dict[str, list[Outcome]]:
-    """The outcomes of each specification and each refinement, in the order asked."""
-    out: dict[str, list[Outcome]] = {}
-    for outcome in proof.outcomes:
-        out.setdefault(outcome.obligation.level, []).append(outcome)
-    return out
+    if sentence := outside_sentence(matrix):
+        console.print(Text(sentence), soft_wrap=True, highlight=False)
+    for run in matrix.runs:
+        console.print(Text(summary(run), STYLES.get(run.verdict, STYLES["failed"])), soft_wrap=True)
 
 
 # Tables --------------------------------------------------------------------------------------
 
 
-def matrix(level: str, outcomes: list[Outcome]) -> Table:
-    """Actions by conjuncts, `init` first; a cell is the time that it took."""
-    cells = {(o.obligation.action, o.obligation.conjunct): o for o in outcomes}
-    conjuncts = list(dict.fromkeys(conjunct for _, conjunct in cells))
-    table = Table(title=level, title_justify="left", caption="· cannot change it", caption_justify="left")
+def actions_by_conjuncts(matrix: Matrix, level: str, cells: Sequence[Cell]) -> Table:
+    """Actions by conjuncts, `init` first; in a cell the time that it took, a line for each solver."""
+    by_name = {(c.obligation.action, c.obligation.conjunct): c for c in cells}
+    conjuncts = list(dict.fromkeys(conjunct for _, conjunct in by_name))
+    caption = "· cannot change it" + (
+        "   * outside the decidable fragment" if any(c.outside for c in cells) else ""
+    )
+    table = Table(title=level, title_justify="left", caption=caption, caption_justify="left")
     table.add_column("")
+    if len(matrix.provers) > 1:
+        table.add_column("")
     for conjunct in conjuncts:
         table.add_column(conjunct.replace("_", "_\n"), justify="right", no_wrap=True)
-    for action in dict.fromkeys(action for action, _ in cells):
-        row = (cells.get((action, conjunct)) for conjunct in conjuncts)
-        table.add_row(action, *(cell(o) if o else "" for o in row))
+    for action in dict.fromkeys(action for action, _ in by_name):
+        row = [by_name.get((action, conjunct)) for conjunct in conjuncts]
+        shown = [
+            Text("\n").join(said(matrix, c, prover) for prover in matrix.provers) if c else "" for c in row
+        ]
+        names = ["\n".join(matrix.provers)] if len(matrix.provers) > 1 else []
+        table.add_row(action, *names, *shown)
     return table
 
 
-def listing(level: str, outcomes: list[Outcome]) -> Table:
-    """The obligations of a refinement, each with the line of text that it comes from.
+def listing(matrix: Matrix, level: str, cells: Sequence[Cell]) -> Table:
+    """The obligations of a refinement, each with the line of text that it comes from, and a column for each solver.
 
     Those of one action that are skipped for one reason share a row.
     """
     table = Table(title=level, title_justify="left")
-    for column in ("", "to show", "", "where"):
+    several = len(matrix.provers) > 1
+    for column in ("", "to show", *(matrix.provers if several else ("",)), "where"):
         table.add_column(column)
-    for _, same in itertools.groupby(outcomes, lambda o: (o.obligation.action, o.reason or o.obligation)):
+    for _, same in itertools.groupby(cells, lambda c: (c.obligation.action, c.reason or c.obligation)):
         first, *more = same
-        what = ", ".join(o.obligation.conjunct for o in (first, *more))
+        what = ", ".join(c.obligation.conjunct for c in (first, *more))
         style = STYLES["skipped"] if first.result == "skipped" else ""
         text = f"{what} ({first.reason})" if first.result == "skipped" else what
-        table.add_row(
-            first.obligation.action, Text(text, style), cell(first), Text(first.obligation.place, style)
-        )
+        marks = [said(matrix, first, prover) for prover in matrix.provers]
+        table.add_row(first.obligation.action, Text(text, style), *marks, Text(first.obligation.place, style))
     return table
 
 
-def cell(outcome: Outcome) -> Text:
-    """One cell: a time for what is proved, a dot for what was skipped, the word for anything else."""
-    words = {"proved": duration(outcome.seconds), "skipped": "·"}
-    return Text(words.get(outcome.result, outcome.result.upper()), STYLES[outcome.result])
+def said(matrix: Matrix, cell: Cell, prover: str, recalled: str = "cached") -> Text:
+    """What one solver says of a cell: a time for what is proved, a dot for what was skipped, else the word.
+
+    With several seeds it is the shortest and the longest time, and the worst word.  What was all proved before has the
+    word for that, or, if none is given, the time that it took then.
+    """
+    outcomes = matrix.of_prover(cell, prover)
+    result = Cell(cell.obligation, outcomes).result
+    style = STYLES[result]
+    if result == "skipped":
+        return Text("·", style)
+    if result != "proved":
+        return Text(result.upper(), style)
+    mark = " *" if cell.outside else ""
+    if recalled and all(o.cached for o in outcomes):
+        return Text(f"{recalled}{mark}", style)
+    return Text(f"{span([o.seconds for o in outcomes])}{mark}", style)
+
+
+def span(seconds: Sequence[float]) -> str:
+    """A time, or the shortest and the longest of several."""
+    shortest, longest = duration(min(seconds)), duration(max(seconds))
+    return longest if shortest == longest else f"{shortest} to {longest}"
+
+
+# What it rests on ----------------------------------------------------------------------------
+
+
+def show_cores(level: str, cells: Sequence[Cell], console: Console) -> None:
+    """What the proof of each cell rests on, a table on a terminal and a line each elsewhere."""
+    known = [c for c in cells if c.result == "proved"]
+    if not console.is_terminal:
+        for c in known:
+            console.print(
+                f"{c.obligation} rests on {foundation(c)}", markup=False, highlight=False, soft_wrap=True
+            )
+        return
+    table = Table(title=f"{level}: what each proof rests on", title_justify="left")
+    for column in ("", "to show", "rests on"):
+        table.add_column(column)
+    for c in known:
+        table.add_row(c.obligation.action, Text(c.obligation.conjunct), Text(foundation(c)))
+    console.print(table)
+
+
+def foundation(cell: Cell) -> str:
+    """The hypotheses that a proof uses, in words."""
+    if cell.core is None:
+        return "what could not be found out"
+    if cell.core.vacuous:
+        return f"nothing that happens: {', '.join(cell.rests_on())} contradict one another"
+    return ", ".join(cell.rests_on()) or "nothing"
+
+
+def outside_sentence(matrix: Matrix) -> str:
+    """How many queries lie outside the decidable fragment, and by whose words; empty if none does."""
+    asked = [c for c in matrix.cells if c.result != "skipped"]
+    outside = [c for c in asked if c.outside]
+    if not outside:
+        return ""
+    culprits = Counter(name for c in outside for name in c.fragment.culprits())
+    words = ", ".join(f"{name} ({count})" for name, count in culprits.most_common())
+    by_core = sum(c.core_fragment is not None and c.core_fragment.decidable for c in outside)
+    rest = f"; {by_core} of these do with the hypotheses alone that they need" if matrix.cores else ""
+    return (
+        f"{len(asked) - len(outside)} of {len(asked)} queries lie in the decidable fragment; "
+        f"{len(outside)} lead from a sort back to it, by {words}{rest}."
+    )
 
 
 # Lines ---------------------------------------------------------------------------------------
@@ -106,28 +182,30 @@ def line(outcome: Outcome) -> str:
     what = f"{outcome.obligation} ({outcome.obligation.place})"
     if outcome.result == "skipped":
         return f"skipped           {what}: {outcome.reason}"
-    return f"{outcome.result:8} {duration(outcome.seconds):>8} {what}"
+    took = "cached" if outcome.cached else duration(outcome.seconds)
+    return f"{outcome.result:8} {took:>8} {what}"
 
 
-def objection(outcome: Outcome) -> Iterator[str]:
+def objection(cell: Cell) -> Iterator[str]:
     """What stands in the way of a proof."""
-    if outcome.counterexample is not None:
-        yield from counterexample_lines(outcome.counterexample)
+    if cell.counterexample is not None:
+        yield from counterexample_lines(cell.counterexample)
     else:
-        o = outcome.obligation
-        yield f"{o}: not known ({outcome.reason}); neither proved nor refuted, {o.place}"
+        o = cell.obligation
+        yield f"{o}: not known ({cell.reason}); neither proved nor refuted, {o.place}"
 
 
 def summary(proof: Proof) -> str:
-    """The verdict in a sentence."""
+    """The verdict of a run in a sentence."""
     asked = len(proof.outcomes) - proof.count("skipped")
     counts = f"{proof.count('proved')} of {asked} obligations proved, {proof.count('skipped')} with nothing to prove"
+    cached = f", {proof.cached} cached" if proof.cached else ""
     words = {
         "proved": "proved, for any number of everything",
         "refuted": f"refuted: {proof.count('failed')} failed",
         "unknown": f"not known: {proof.count('unknown')} undecided",
     }
-    return f"{proof.tower.name}: {words[proof.verdict]} ({counts}; {duration(proof.seconds)}; {proof.solver})"
+    return f"{proof.tower.name}: {words[proof.verdict]} ({counts}{cached}; {duration(proof.seconds)}; {proof.solver})"
 
 
 def duration(seconds: float) -> str:

@@ -110,6 +110,7 @@ class Simulation:
             brief(f),
             before=self.refinement.lower.now.relations,
             skipped=f"read through {self.refinement.image.__name__} it is {twin}" if twin else "",
+            twin=twin,
         )
 
     # Of one step -------------------------------------------------------------------------

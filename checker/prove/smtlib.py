@@ -7,11 +7,11 @@ under which `smt` declares things to Z3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from ..language import Many, Sort, item_of
+from ..language import Sort
 from ..term import All, And, Any, Eq, Formula, Implies, In, Less, Member, Not, Or, Truth, Var
 from .obligation import Obligation
 
@@ -158,9 +158,12 @@ class Query:
     @property
     def text(self) -> str:
         """Declarations and assertions, and nothing that means nothing."""
-        return "".join(
-            f"{line}\n" for line in (*self.declarations, *(f"(assert {t})" for _, t in self.assertions))
-        )
+        return self.part(range(len(self.assertions)))
+
+    def part(self, some: Iterable[int]) -> str:
+        """The same with some of the assertions only, by their places."""
+        asserted = (f"(assert {self.assertions[i][1]})" for i in some)
+        return "".join(f"{line}\n" for line in (*self.declarations, *asserted))
 
 
 def script(obligation: Obligation) -> str:

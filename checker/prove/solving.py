@@ -25,7 +25,8 @@ Result = Literal["proved", "skipped", "failed", "unknown"]
 class Outcome:
     """What became of an obligation, and how long that took.
 
-    `reason` says why it was skipped or is not known.  A failed one has its counterexample.
+    `reason` says why it was skipped or is not known.  A failed one has its counterexample.  One that is `cached` was
+    proved before, and the time is what that took.
     """
 
     obligation: Obligation
@@ -33,6 +34,7 @@ class Outcome:
     seconds: float
     reason: str = ""
     counterexample: Counterexample | None = None
+    cached: bool = False
 
 
 class Solver(Protocol):

@@ -12,6 +12,7 @@ from rich.console import Console
 from quorate.checker.mutation import find_mutant, mutate
 from quorate.checker.prove.counterexample import Counterexample
 from quorate.checker.prove.counterexample_text import counterexample_lines
+from quorate.checker.prove.matrix import Matrix
 from quorate.checker.prove.proof import Proof, prove
 from quorate.checker.prove.report import line, show, summary, watching
 from quorate.checker.prove.solving import Z3
@@ -37,7 +38,7 @@ def refuted() -> Proof:
 
 def test_the_matrix_has_actions_down_and_conjuncts_across(voting_proof: Proof) -> None:
     to, out = console(terminal=True)
-    show(voting_proof, to)
+    show(Matrix((voting_proof,)), to)
     rows = [[cell.strip() for cell in text.split("│")[1:-1]] for text in out.getvalue().splitlines()]
     by_action = {row[0]: row[1:] for row in rows if len(row) == 5}
     assert list(by_action) == ["init", "leave", "propose", "vote", "invariant"]
@@ -48,7 +49,7 @@ def test_the_matrix_has_actions_down_and_conjuncts_across(voting_proof: Proof) -
 
 def test_a_refinement_is_listed_with_its_places(voting_proof: Proof) -> None:
     to, out = console(terminal=True)
-    show(voting_proof, to)
+    show(Matrix((voting_proof,)), to)
     require = next(r for r in tower("consensus").floors[0].steps["choose"].requires)
     (found,) = [text for text in out.getvalue().splitlines() if require.place.text in text]
     assert str(require.place) in found
@@ -66,7 +67,7 @@ def test_elsewhere_every_obligation_is_a_plain_line(voting_proof: Proof) -> None
 
 def test_elsewhere_there_is_no_table(voting_proof: Proof) -> None:
     to, out = console(terminal=False)
-    show(voting_proof, to)
+    show(Matrix((voting_proof,)), to)
     assert out.getvalue() == summary(voting_proof) + "\n"
 
 
@@ -87,7 +88,7 @@ def test_the_summary_says_what_was_proved_and_with_what(voting_proof: Proof, ref
 
 def test_what_is_not_known_is_named(says: Callable[..., Z3]) -> None:
     to, out = console(terminal=False)
-    show(prove(tower("consensus"), says("unknown", "timeout")), to)
+    show(Matrix((prove(tower("consensus"), says("unknown", "timeout")),)), to)
     first, *_, last = out.getvalue().splitlines()
     assert first.startswith("consensus: init: agreement: not known (timeout)")
     assert last.startswith("consensus: not known: 2 undecided")
@@ -98,7 +99,18 @@ def test_json_has_the_documented_keys(refuted: Proof) -> None:
     assert out["verdict"] == "refuted"
     assert out["spec"] == "voting"
     assert out["seconds"] > 0
-    keys = {"level", "action", "conjunct", "claim", "place", "result", "seconds", "reason", "counterexample"}
+    keys = {
+        "level",
+        "action",
+        "conjunct",
+        "claim",
+        "place",
+        "result",
+        "seconds",
+        "cached",
+        "reason",
+        "counterexample",
+    }
     assert all(o.keys() == keys for o in out["obligations"])
     (failed,) = [o for o in out["obligations"] if o["result"] == "failed"]
     assert (failed["level"], failed["action"], failed["conjunct"]) == (
