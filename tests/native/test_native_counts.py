@@ -9,7 +9,8 @@ import pytest
 from quorate.checker.explore.referee import explore as referee
 from quorate.checker.explore.result import Limits
 from quorate.checker.instance import Instance
-from quorate.checker.mutation import Mutant, mutants_of, mutate
+from quorate.checker.mutant import Mutant
+from quorate.checker.mutation import mutants_of, mutate
 from quorate.checker.native import explore, memory, search, trace
 from quorate.checker.specification import Specification
 from quorate.spec import consensus, multipaxos, voting

@@ -91,10 +91,7 @@ def test_a_worker_that_fails_ends_the_search_with_its_error(
 def test_a_deadlock_stops_where_the_referee_stops(specs: Mapping[str, Specification]) -> None:
     spec = specs["multipaxos"]
     small = Instance.of(spec, CORE)
-    theirs, ours = (
-        engine(spec, small, stop_at_deadlock=True)
-        for engine in (referee, explore)  # type: ignore[operator]
-    )
+    theirs, ours = (engine(spec, small, stop_at_deadlock=True) for engine in (referee, explore))
     assert theirs.violation is not None
     assert ours.violation is not None
     assert ours.violation.property == "deadlock"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -119,7 +120,7 @@ def test_a_bit_that_nothing_sets_has_no_place(written: Write) -> None:
         ("two", (2, 1)), ("two", (3, 1)), ("two", (3, 2)),
     ]  # fmt: skip
     assert {name for name, _ in layout.rows} == {"one", "two"}
-    assert layout.decode(layout.first).fixed == {(1,), (2,), (3,)}
+    assert vars(layout.decode(layout.first))["fixed"] == {(1,), (2,), (3,)}
 
 
 # Tables --------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ def test_one_word_has_a_fingerprint_of_its_own(specs: Mapping[str, Specification
 def test_where_nothing_can_be_kept_on_disk_loops_are_compiled_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    kept = intrinsics.njit
+    kept = numba.njit
 
     def nowhere(cache: bool = False, **options: Any) -> Any:
         if cache:
