@@ -10,17 +10,27 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from ..checker.instance import Instance
 from ..checker.prove.report import STYLES
 from ..checker.prove.solving import Z3
 from ..checker.refinement import Tower
+from ..checker.study.ahead import Ahead, KInduction, by_k_induction, look_ahead
+from ..checker.study.ahead_report import ahead_lines, k_induction_lines
 from ..checker.study.report import study_json, study_lines, table
 from ..checker.study.study import Examiner, Study
 from .console import Work, print_json
 from .main import Exit
+from .specs import size_option, sizes_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
+CODES = {
+    "proved": Exit.HOLDS,
+    "holds": Exit.HOLDS,
+    "refuted": Exit.VIOLATED,
+    "violated": Exit.VIOLATED,
+    "unknown": Exit.UNKNOWN,
+}
 
 
 @dataclass(frozen=True)
@@ -30,10 +40,23 @@ class Asked:
     drop: tuple[str, ...]
     without_axiom: tuple[str, ...]
     all_drops: bool
+    bmc: int | None
+    k_induction: int | None
+    sizes: tuple[tuple[str, int], ...]
     mutant: str | None
 
     def __bool__(self) -> bool:
+        return bool(self.takes_away or self.looks_ahead)
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether something is to be left out or spoiled, to see what fails."""
         return bool(self.drop or self.without_axiom or self.all_drops or self.mutant)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether runs of some length are asked about."""
+        return self.bmc is not None or self.k_induction is not None
 
 
 def study_options(f: F) -> F:
@@ -52,6 +75,19 @@ def study_options(f: F) -> F:
             click.option(
                 "--all-drops", is_flag=True, help="Leave out every invariant in turn; print a table."
             ),
+            click.option(
+                "--bmc",
+                metavar="K",
+                type=click.IntRange(min=0),
+                help="Look at every run of up to K steps: of one instance (-n), and without -n of any.",
+            ),
+            click.option(
+                "--k-induction",
+                metavar="K",
+                type=click.IntRange(min=1),
+                help="Prove all properties together by what holds of K states in a row.",
+            ),
+            size_option,
         )
     ):
         f = option(f)
@@ -60,6 +96,14 @@ def study_options(f: F) -> F:
 
 def study(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
     """Makes the studies that are asked for and prints them."""
+    return (
+        _look_ahead(tower, asked, solver, as_json)
+        if asked.looks_ahead
+        else _take_away(tower, asked, solver, as_json)
+    )
+
+
+def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
     with Work(f"studying {tower.name}") as work:
         studies = list(_studies(tower, asked, Examiner(solver, watch=work.at)))
     if as_json:
@@ -99,6 +143,26 @@ def _show(studies: list[Study], as_table: bool) -> None:
             console.print(Text(line), soft_wrap=True)
         style = {"proved": "proved", "refuted": "failed", "unknown": "unknown"}[one.verdict]
         console.print(Text(verdict, STYLES[style]), soft_wrap=True)
+
+
+def _look_ahead(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
+    """Bounded checking, and k-induction."""
+    spec = tower.floors[0]
+    instance = Instance.of(spec, sizes_of(asked.sizes))
+    seen: Ahead | KInduction
+    with Work(f"looking ahead in {spec.name}") as work:
+        if asked.k_induction is not None:
+            seen = by_k_induction(spec, instance, asked.k_induction, solver, work.at)
+            lines = k_induction_lines(seen)
+        else:
+            seen = look_ahead(spec, instance, asked.bmc or 0, None if asked.sizes else solver, watch=work.at)
+            lines = ahead_lines(seen)
+    if as_json:
+        print_json(seen.to_json())
+    else:
+        for line in lines:
+            click.echo(line)
+    return CODES[seen.verdict]
 
 
 def _needed(studies: list[Study]) -> Exit:

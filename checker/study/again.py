@@ -6,9 +6,13 @@ that a mistake in how the text was read cannot reach anyone's eyes as a countere
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from ..evaluate import Relations
+from ..explore.result import Taken
+from ..instance import Instance
 from ..language import Refused, State, allowed
 from ..prove.counterexample import Counterexample
 from ..refinement import Refinement, Tower
@@ -36,6 +40,26 @@ def state_of(spec: Specification, relations: Relations) -> State:
 def named(functions: tuple[Function, ...], name: str) -> Function | None:
     """The function of this name."""
     return next((f for f in functions if f.__name__ == name), None)
+
+
+def run_through(spec: Specification, instance: Instance, states: Sequence[State]) -> tuple[Taken, ...]:
+    """The actions that lead through states, each found by taking it.
+
+    To be called in the instance.  Raises `AssertionError` if none does: whoever made the states is wrong.
+    """
+    steps: list[Taken] = []
+    for now, nxt in itertools.pairwise(states):
+        steps.append(_between(spec, instance, now, nxt))
+    return tuple(steps)
+
+
+def _between(spec: Specification, instance: Instance, now: State, nxt: State) -> Taken:
+    for f in spec.actions:
+        params = spec.steps[f.__name__].params
+        for args in instance.arguments([x.sort for x in params]):
+            if allowed(f, now, nxt, *args):
+                return Taken(f.__name__, {x.name: v for x, v in zip(params, args, strict=True)}, nxt)
+    raise AssertionError(f"no action of {spec.name} leads from {now} to {nxt}")
 
 
 # Specifications ------------------------------------------------------------------------------

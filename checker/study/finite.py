@@ -66,7 +66,7 @@ class FiniteQuery:
     def _fewest(self, atoms: Sequence[z3.BoolRef], model: z3.ModelRef) -> z3.ModelRef:
         """A model in which as few of these are true as can be, and so they stay."""
         self.solver.push()
-        while count := sum(_true(model, x) for x in atoms):
+        while count := sum(is_true(model, x) for x in atoms):
             self.solver.add(z3.AtMost(*atoms, count - 1))
             if ask(self.solver) != z3.sat:
                 break
@@ -90,7 +90,7 @@ class FiniteQuery:
             **self.obligation.vocabulary(),
         }
         for (name, row), atom in self.ground.rows.items():
-            if _true(model, atom):
+            if is_true(model, atom):
                 named = (members[s][e] for s, e in zip(columns[name], row, strict=True))
                 rows.setdefault(name, set()).add(tuple(named))
         relations: Relations = {name: frozenset(rows.get(name, ())) for name in columns}
@@ -114,7 +114,7 @@ class FiniteQuery:
             names = [f"{letters[s]}{i + 1}" for i in range(ground.sizes[s])]
             if s in ground.loose:
                 out[s] = [
-                    Loose(x, [y for j, y in enumerate(names) if _true(model, ground.less(s, i, j))])
+                    Loose(x, [y for j, y in enumerate(names) if is_true(model, ground.less(s, i, j))])
                     for i, x in enumerate(names)
                 ]
             else:
@@ -123,11 +123,12 @@ class FiniteQuery:
             if issubclass(s, Many):
                 items = list(enumerate(out[item_of(s)]))
                 out[s] = [
-                    frozenset(x for i, x in items if _true(model, ground.has(s, q, i)))
+                    frozenset(x for i, x in items if is_true(model, ground.has(s, q, i)))
                     for q in range(ground.sizes[s])
                 ]
         return out
 
 
-def _true(model: z3.ModelRef, claim: bool | z3.BoolRef) -> bool:
+def is_true(model: z3.ModelRef, claim: bool | z3.BoolRef) -> bool:
+    """Whether a claim holds in a model, where what the model leaves open is false."""
     return claim if isinstance(claim, bool) else bool(z3.is_true(model.eval(claim)))

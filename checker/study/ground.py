@@ -32,12 +32,14 @@ K = TypeVar("K", bound=Hashable)
 class Ground:
     """The propositional reading of formulas over a universe with `sizes[sort]` members of each sort.
 
-    Which rows a relation has is left open, and so are the members of every set.  The members of an ordered sort are in
-    the order of their places, unless the sort is `loose`: then it is open which is less than which.
+    Which rows a relation has is left open, and so are the members of every set, but for the sorts in `sets`.  The
+    members of an ordered sort are in the order of their places, unless the sort is `loose`: then it is open which is
+    less than which.
     """
 
     sizes: Sizes
     loose: frozenset[type[Sort]] = frozenset()
+    sets: Mapping[type[Sort], Sequence[frozenset[Element]]] = field(default_factory=dict)
     context: z3.Context = field(default_factory=z3.Context)
     rows: dict[tuple[str, Row], z3.BoolRef] = field(default_factory=dict)
     contains: dict[tuple[type[Sort], Element, Element], z3.BoolRef] = field(default_factory=dict)
@@ -65,8 +67,8 @@ class Ground:
     def row(self, name: str, row: Row) -> z3.BoolRef:
         return self._atom(self.rows, (name, row))
 
-    def has(self, many: type[Sort], q: Element, item: Element) -> z3.BoolRef:
-        return self._atom(self.contains, (many, q, item))
+    def has(self, many: type[Sort], q: Element, item: Element) -> Claim:
+        return item in self.sets[many][q] if many in self.sets else self._atom(self.contains, (many, q, item))
 
     def less(self, sort: type[Sort], x: Element, y: Element) -> Claim:
         return self._atom(self.below, (sort, x, y)) if sort in self.loose else x < y
