@@ -51,8 +51,8 @@ class Core:
 def core_of(obligation: Obligation) -> Core | None:
     """The core of an obligation that holds; None if Z3 cannot repeat the proof.
 
-    Hypotheses are left out in the order in which they stand, axioms first and what the action requires last, so a proof
-    by the action's own requires is preferred to one by invariants.
+    Of what one proof used, hypotheses are left out in the order in which they stand: axioms first, and what the action
+    requires last.
     """
     query = Query.of(obligation)
     goal = len(obligation.hypotheses)

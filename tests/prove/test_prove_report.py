@@ -80,7 +80,7 @@ def test_watching_a_terminal_leaves_nothing_behind() -> None:
 
 def test_the_summary_says_what_was_proved_and_with_what(voting_proof: Proof, refuted: Proof) -> None:
     assert summary(voting_proof).startswith(
-        "voting: proved, for any number of everything (16 of 16 obligations"
+        "voting: proved, for any number of everything (17 of 17 obligations"
     )
     assert voting_proof.solver in summary(voting_proof)
     assert summary(refuted).startswith("voting: refuted: 1 failed (")
