@@ -91,9 +91,10 @@ class Means:
         if (record := self.cache.get(*_core_key(obligation))) is None:
             return None
         try:
-            return Core.from_json(record)
+            core = Core.from_json(record)
         except (LookupError, TypeError, ValueError):
             return None
+        return core if {*core.used} <= {*range(len(obligation.hypotheses))} else None
 
 
 def _key(solver: Solver, obligation: Obligation) -> tuple[str, ...]:
