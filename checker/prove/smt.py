@@ -98,12 +98,12 @@ class Smt:
         assert_never(t)
 
 
-def ask(solver: z3.Solver) -> z3.CheckSatResult:
-    """Whether what a solver holds is satisfiable.  Raises `KeyboardInterrupt` if that is why it does not say.
+def ask(solver: z3.Solver, *assumed: z3.BoolRef) -> z3.CheckSatResult:
+    """Whether what a solver holds is satisfiable, and what is assumed besides.  Raises `KeyboardInterrupt` if that is why it does not say.
 
     While Z3 works it catches Ctrl-C itself, and only stops.
     """
-    answer = solver.check()
+    answer = solver.check(*assumed)
     if answer == z3.unknown and solver.reason_unknown() == INTERRUPTED:
         raise KeyboardInterrupt
     return answer
