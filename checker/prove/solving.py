@@ -84,6 +84,6 @@ class Z3:
     def query(self, obligation: Obligation, smt: Smt) -> z3.Solver:
         """A solver that holds the hypotheses and the goal's negation; unsatisfiable just if the obligation holds."""
         solver = z3.Solver(ctx=smt.context)
-        solver.set(timeout=int(self.seconds_max * 1000), random_seed=self.seed)
+        solver.set(timeout=max(1, int(self.seconds_max * 1000)), random_seed=self.seed)  # 0 is no limit
         smt.tell(solver, Query.of(obligation))
         return solver

@@ -1,0 +1,160 @@
+"""`quorate prove` as a person and as a program use it: provers, seeds, cache, cores, files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import z3
+
+from quorate.cli.main import Exit, run
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = Exit.HOLDS) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run(["prove", *arguments, "--json"]) == code
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_second_run_is_recalled_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove", "voting"]) == Exit.HOLDS
+    first = capsys.readouterr().out
+    assert run(["prove", "voting"]) == Exit.HOLDS
+    second = capsys.readouterr().out
+    assert "cached" not in first
+    assert ", 17 cached; " in second.splitlines()[-1]
+    assert sum(line.startswith("proved     cached ") for line in second.splitlines()) == 17
+
+
+def test_without_the_cache_nothing_is_recalled_or_kept(
+    capsys: pytest.CaptureFixture[str], cache: Path
+) -> None:
+    for _ in range(2):
+        assert told(capsys, "voting", "--no-cache")["runs"][0]["cached"] == 0
+    assert not cache.exists()
+
+
+def test_every_seed_is_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(capsys, "voting", "--seeds", "3", "--jobs", "2")
+    assert [r["solver"].rpartition(" ")[2] for r in found["runs"]] == ["0", "1", "2"]
+    assert all(len(o["runs"]) == 3 for o in found["obligations"])
+    assert told(capsys, "voting", "--seeds", "4")["runs"][3]["cached"] == 0, "each seed asks for itself"
+
+
+def test_two_provers_are_asked_each_for_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(capsys, "voting", "--prover", "z3", "--prover", "cvc5", "--jobs", "0")
+    assert [r["solver"].partition(" ")[0] for r in found["runs"]] == ["z3", "cvc5"]
+    assert [r["verdict"] for r in found["runs"]] == ["proved", "proved"]
+
+
+def test_a_prover_that_is_not_installed_is_said_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cvc5", None)
+    assert run(["prove", "--prover", "cvc5"]) == Exit.BAD_INPUT
+    assert "pip install 'quorate[cvc5]'" in capsys.readouterr().err
+
+
+def test_cores_are_found_if_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {o["rests_on"] for o in told(capsys, "consensus")["obligations"]} == {None}
+    assert all(o["rests_on"] is not None for o in told(capsys, "consensus", "--cores")["obligations"])
+
+
+def test_the_page_and_the_graph_are_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    html, svg = tmp_path / "proof.html", tmp_path / "proof.svg"
+    assert run(["prove", "voting", "--html", str(html), "--graph", str(svg)]) == Exit.HOLDS
+    assert "proposals_are_safe" in html.read_text()
+    ElementTree.parse(svg)
+
+
+def test_the_page_of_a_mutant_has_its_counterexample(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    html = tmp_path / "proof.html"
+    mutant = ["voting", "--mutant", "vote_unproposed"]
+    assert run(["prove", *mutant, "--html", str(html)]) == Exit.VIOLATED
+    assert "after vote, votes_follow_proposals need not hold" in html.read_text()
+
+
+def test_saved_queries_answer_as_they_should(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "queries"
+    assert run(["prove", "voting", "--save-queries", str(folder)]) == Exit.HOLDS
+    assert f"17 queries saved in {folder}" in capsys.readouterr().err
+    files = sorted(folder.iterdir())
+    assert len(files) == 17
+    assert files[0].name == "001-consensus-init-agreement.smt2"
+    for file in files:
+        solver = z3.Solver(ctx=z3.Context())
+        solver.from_file(str(file))
+        assert solver.check() == z3.unsat
+
+
+def test_json_stays_alone_on_standard_output_whatever_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    found = told(
+        capsys, "consensus", "--save-queries", str(tmp_path / "q"), "--html", str(tmp_path / "p.html")
+    )
+    assert found["verdict"] == "proved"
+
+
+@pytest.mark.parametrize("option", ["--html", "--graph"])
+def test_a_file_that_cannot_be_written_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str
+) -> None:
+    assert run(["prove", "consensus", option, str(tmp_path / "nowhere" / "file")]) == Exit.BAD_INPUT
+    assert "nowhere/file: cannot be written: No such file or directory" in capsys.readouterr().err
+
+
+def test_queries_cannot_be_saved_in_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert run(["prove", "consensus", "--save-queries", str(tmp_path / "file" / "q")]) == Exit.BAD_INPUT
+    assert "cannot be written: Not a directory" in capsys.readouterr().err
+
+
+def test_files_are_of_a_whole_proof(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["--drop", "one_proposal", "--html", str(tmp_path / "p.html")]
+    assert run(["prove", "voting", *arguments]) == Exit.BAD_INPUT
+    assert "leave the study away" in capsys.readouterr().err
+
+
+def test_what_is_not_known_is_exit_code_3_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove", "voting", "--timeout", "0.0005"]) == Exit.UNKNOWN
+    said = capsys.readouterr().out
+    assert "not known" in said.splitlines()[-1]
+    assert "neither proved nor refuted" in said
+    assert "cached" not in said
+    assert run(["prove", "voting", "--timeout", "0.0005"]) == Exit.UNKNOWN
+    assert "17 cached" not in capsys.readouterr().out
+
+
+def test_a_counterexample_outweighs_what_another_run_does_not_know(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refutation has been evaluated; that another prover gave up does not make it less true."""
+    monkeypatch.setattr("quorate.checker.prove.second.STRATEGIES", ("e-matching",))
+    arguments = ["voting", "--mutant", "vote_unproposed", "--prover", "z3", "--prover", "cvc5"]
+    found = told(capsys, *arguments, "--html", str(tmp_path / "p.html"), code=Exit.VIOLATED)
+    assert {r["verdict"] for r in found["runs"]} >= {"refuted", "unknown"}
+
+
+def test_a_cache_that_cannot_be_kept_costs_nothing_but_time(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")}
+    command = [sys.executable, "-m", "quorate", "prove", "consensus"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
