@@ -17,7 +17,8 @@ from ..prove.counterexample import Counterexample
 from ..prove.obligation import Obligation, orders_of
 from ..prove.smt import ask
 from ..term import Field, Var
-from .ground import Element, Ground, Sizes
+from .compiling import Element, Sizes
+from .ground import Ground
 from .loose import Loose
 
 
@@ -28,17 +29,16 @@ def loose_in(obligation: Obligation, sorts: Collection[type[Sort]]) -> frozenset
 
 
 def choices(
-    params: Sequence[Var], sizes: Sizes, loose: Collection[type[Sort]] = ()
+    params: Sequence[Var], sizes: Sizes, alike: Collection[type[Sort]]
 ) -> Iterator[Mapping[Var, Element]]:
-    """The ways to choose parameters, but for the names of members that nothing tells apart."""
+    """The ways to choose parameters; of members that are alike, only those that differ by more than their names."""
     for values in itertools.product(*(range(sizes[x.sort]) for x in params)):
         seen: dict[type[Sort], int] = {}
         for x, value in zip(params, values, strict=True):
-            if x.sort.ordered and x.sort not in loose:
-                continue
-            if value > seen.get(x.sort, 0):
-                break
-            seen[x.sort] = max(seen.get(x.sort, 0), value + 1)
+            if x.sort in alike:
+                if value > seen.get(x.sort, 0):
+                    break
+                seen[x.sort] = max(seen.get(x.sort, 0), value + 1)
         else:
             yield dict(zip(params, values, strict=True))
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ..language import Sort
 from ..prove.counterexample import Counterexample
 from ..prove.obligation import Obligation
+from .compiling import Sizes, sorts_in
 from .finite import FiniteQuery, choices, loose_in
-from .ground import Sizes, sorts_in
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
 def fewest_rows(obligation: Obligation, sizes: Sizes) -> Counterexample | None:
     """A counterexample in a universe of these sizes, with as few rows as there can be; None if there is none."""
     found: list[Counterexample] = []
-    for params in choices(obligation.params, sizes, loose_in(obligation, sizes)):
+    alike = {s for s in sizes if not s.ordered} | loose_in(obligation, sizes)
+    for params in choices(obligation.params, sizes, alike):
         query = FiniteQuery(obligation, sizes, params)
         if (model := query.fewest()) is not None:
             found.append(query.read(model))
