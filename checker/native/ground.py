@@ -225,11 +225,10 @@ class Grounder:
         return Rows(base, {x: self.circuit.disj((self.at(left, x), self.at(right, x))) for x in keys})
 
     def _minus(self, left: Rows, right: Rows) -> Rows:
-        base = left.base if right.base is None else None
         keys = dict.fromkeys((*left.but, *right.but)) if right.base is None else self._all_of(left)
         without = self.circuit.negation
         return Rows(
-            base, {x: self.circuit.conj((self.at(left, x), without(self.at(right, x)))) for x in keys}
+            left.base, {x: self.circuit.conj((self.at(left, x), without(self.at(right, x)))) for x in keys}
         )
 
     def changes(self, name: str, rows: Rows) -> Iterator[tuple[Row, Node]]:

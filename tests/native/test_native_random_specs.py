@@ -118,16 +118,19 @@ class Writer:
         return f"{kind}({self.formula(inner, depth - 1)} {given})"
 
     def those(self, columns: str, scope: Scope) -> str:
-        """A comprehension, or a display, of rows with these columns."""
-        given, inner = "", scope
-        while (row := self.row(columns, inner)) is None or (
-            not given and self.pick("bare", "bound") == "bound"
-        ):
-            more, inner = self.bind(inner)
-            given += f" {more}"
+        """A comprehension, or a display, of rows with these columns; each is in scope or bound here."""
+        given, inner, row = "", scope, list[str]()
+        for c in columns:
+            known = [n for n, sort in inner if sort == c]
+            if known and self.pick("known", "bound") == "known":
+                row.append(self.pick(*known))
+                continue
+            row.append(next(self.names))
+            given += f" for {row[-1]} in {c}"
+            inner = (*inner, (row[-1], c))
         if given and self.pick("plain", "filtered") == "filtered":
             given += f" if {self.formula(inner, 1)}"
-        return f"{{{row}{given}}}"
+        return f"{{({', '.join(row)},){given}}}"
 
     def relation(self, columns: str, scope: Scope, depth: int, stateful: bool = True) -> str:
         kind = self.pick("now", "those", "those", "|", "|", "-") if depth else self.pick("now", "those")
@@ -225,7 +228,7 @@ def edges_by_action(spec: Specification, instance: Instance) -> Counter[str]:
     return out
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     text=specifications(),
     sizes=st.sampled_from([(2, 2, 1), (2, 3, 2), (3, 2, 2)]),
@@ -241,7 +244,7 @@ def test_referee_and_native_explore_the_same_graph(
         mock.patch.object(machine, "LINES_OPTIMISED_MAX", optimise_up_to),
     ):
         instance = instance_of(spec, sizes)
-        theirs = referee(spec, instance, properties=(), limits=Limits(states_max=1200))
+        theirs = referee(spec, instance, properties=(), limits=Limits(states_max=400))
         assume(theirs.verdict == "holds")
         wanted = edges_by_action(spec, instance)
         for options in VARIANTS:
@@ -251,14 +254,14 @@ def test_referee_and_native_explore_the_same_graph(
             assert sum(c.found for c in ours.actions.values()) == ours.distinct - 1, options
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=specifications(), deadlock=st.booleans(), options=st.sampled_from(VARIANTS))
 def test_referee_and_native_come_to_the_same_verdict_as_shortly(
     text: str, deadlock: bool, options: Options
 ) -> None:
     with loaded(text) as spec:
         instance = instance_of(spec, (2, 2, 1))
-        theirs = referee(spec, instance, limits=Limits(states_max=1200), stop_at_deadlock=deadlock)
+        theirs = referee(spec, instance, limits=Limits(states_max=400), stop_at_deadlock=deadlock)
         assume(theirs.verdict != "unknown")
         ours = native(spec, instance, stop_at_deadlock=deadlock, **options)
         assert ours.verdict == theirs.verdict
