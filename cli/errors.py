@@ -30,7 +30,7 @@ def bad_input() -> tuple[type[Exception], ...]:
 
 
 def _loaded() -> Iterator[type[Exception]]:
-    root = __package__.rpartition(".")[0]
+    root = __name__.partition(".")[0]
     for module, names in ERRORS.items():
         if found := sys.modules.get(f"{root}.{module}"):
             yield from (getattr(found, name) for name in names)
