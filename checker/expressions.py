@@ -333,6 +333,10 @@ class Expressions(ABC):
                 self.refuse(e.args[0], f"name the relation: {function.__name__}(left=...)")
             nothing = {name: empty(sorts) for name, sorts in relations_of(function).items()}
             return StateTerm(function, {**nothing, **self.changes(function, e.keywords, env)})
+        if function in (language.eventually, language.leads_to) or language.has_role(function, "liveness"):
+            self.refuse(
+                e, "this speaks of a run, not of a state; it stands alone, after the `return` of a @liveness"
+            )
         if any(function is f for f in COUNTING):
             self.refuse(e, "a specification does not count or pick; say it with all(...), any(...) and ==")
         if inspect.isfunction(function):

@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, Self, TypeGuard, TypeVar, TypeVarTuple, get_origin, get_type_hints
 
 Columns = TypeVarTuple("Columns")
 S = TypeVar("S", bound="Sort")
 F = TypeVar("F", bound=Callable[..., Any])
+AnyState = TypeVar("AnyState", bound="State")
+Parameters = TypeVarTuple("Parameters")
 
 
 class Refused(Exception):
@@ -233,6 +236,45 @@ def allowed(action: Callable[..., State], now: State, nxt: State, *args: Any) ->
         return False
 
 
+# Runs --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """What a run must come to: wherever the premise holds, the conclusion holds then or later.
+
+    Without a premise, the conclusion holds at the start or later.  `args` follow the state in both.
+    """
+
+    premise: Callable[..., bool] | None
+    conclusion: Callable[..., bool]
+    args: tuple[Any, ...]
+
+    def holds_on(self, prefix: Sequence[State], cycle: Sequence[State]) -> bool:
+        """Whether it is true of the run that goes through `prefix` once and through `cycle` for ever."""
+        if any(self.conclusion(state, *self.args) for state in cycle):
+            return True
+        owed = self.premise is None
+        for state in (*prefix, *cycle):
+            owed = owed or (self.premise is not None and self.premise(state, *self.args))
+            owed = owed and not self.conclusion(state, *self.args)
+        return not owed
+
+
+def eventually(claim: Callable[[AnyState, *Parameters], bool], *args: *Parameters) -> Liveness:
+    """In every fair run there is a state of which the claim is true (TLA+'s <>)."""
+    return Liveness(None, claim, args)
+
+
+def leads_to(
+    premise: Callable[[AnyState, *Parameters], bool],
+    conclusion: Callable[[AnyState, *Parameters], bool],
+    *args: *Parameters,
+) -> Liveness:
+    """In every fair run, wherever the premise holds the conclusion holds then or later (TLA+'s ~>)."""
+    return Liveness(premise, conclusion, args)
+
+
 # Roles -------------------------------------------------------------------------------------
 
 
@@ -261,6 +303,23 @@ def step(of: Callable[..., Any]) -> Callable[[F], F]:
     def mark(f: F) -> F:
         f.__dict__["of"] = of
         return _role("step", "")(f)
+
+    return mark
+
+
+def liveness(
+    *, weak: Sequence[Callable[..., State]] = (), strong: Sequence[Callable[..., State]] = ()
+) -> Callable[[F], F]:
+    """What must come of every fair run, for any parameters: `eventually(...)` or `leads_to(...)`.
+
+    `weak` and `strong` name the actions that are served fairly, each with all its parameters by itself: one that
+    stays possible for ever is taken (weak), one that is possible again and again is taken (strong).  Possible means
+    that it would change the state.  An action that is not named may be left out for ever, as a crash does.
+    """
+
+    def mark(f: F) -> F:
+        f.__dict__["weak"], f.__dict__["strong"] = tuple(weak), tuple(strong)
+        return _role("liveness", "")(f)
 
     return mark
 

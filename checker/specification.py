@@ -21,6 +21,7 @@ from typing import get_type_hints
 
 from .language import BadDeclaration, Many, Sort, State, has_role, item_of, relations_of
 from .reading import parameters, read_predicate, read_state, read_step, sorts_of_text
+from .temporal import Promise, read_promise
 from .term import All, Any, Formula, StateTerm, Step, filters_of, formulas_of, start, within
 from .typecheck import TypeChecker
 
@@ -75,6 +76,7 @@ class Specification:
     invariants: tuple[Function, ...]
     safety: tuple[Function, ...]
     assumes: tuple[Function, ...]
+    liveness: tuple[Function, ...] = ()
 
     @classmethod
     def of(cls, module: ModuleType, name: str | None = None) -> Specification:
@@ -112,6 +114,7 @@ class Specification:
             marked(module, "invariant"),
             marked(module, "safety"),
             tuple(assumes),
+            marked(module, "liveness"),
         )
 
     # What it speaks of -------------------------------------------------------------------
@@ -141,7 +144,7 @@ class Specification:
         formulas = [*filters_of(self.first), *(f for one in self.steps.values() for f in formulas_of(one))]
         for t in (*formulas, *self.claims.values(), *self.axioms.values()):
             yield from (x.sort for f in within(t) if isinstance(f, Any | All) for x in f.vars)
-        for f in (self.init, *self.actions, *self.properties, *self.assumes):
+        for f in (self.init, *self.actions, *self.properties, *self.assumes, *self.liveness):
             yield from sorts_of_text(f)
 
     @property
@@ -191,12 +194,22 @@ class Specification:
             self._types.formula(one)
         return out
 
+    @cached_property
+    def promises(self) -> Mapping[str, Promise]:
+        """Each liveness property read into formulas, by name.  Raises `Unreadable`."""
+        out = {f.__name__: read_promise(f, self.now, self.actions) for f in self.liveness}
+        for one in out.values():
+            inner = self._types.within(one.params)
+            inner.formula(one.premise)
+            inner.formula(one.conclusion)
+        return out
+
     def read(self) -> None:
         """Reads everything there is.  Raises `Unreadable` at the first thing that cannot be read.
 
         Whoever only runs the text calls this first, so that nothing is explored that could not be proved.
         """
-        _ = self.first, self.steps, self.claims, self.axioms, self.sorts
+        _ = self.first, self.steps, self.claims, self.axioms, self.promises, self.sorts
 
     @cached_property
     def _types(self) -> TypeChecker:

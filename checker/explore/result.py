@@ -31,9 +31,11 @@ class Taken:
 
 @dataclass(frozen=True)
 class Violation:
-    """A shortest run from the initial state to one that breaks a property, or over a step that breaks a refinement.
+    """A run from the initial state to one that breaks a property, or over a step that breaks a refinement.
 
-    `property` is its name; `claim` what it says, in a sentence; `place` the file and line of its text.
+    `property` is its name; `claim` what it says, in a sentence; `place` the file and line of its text.  A run that
+    breaks a liveness property has no end: its last step leads back to state number `loop`, counted from the start, or,
+    if that is the last state, nothing happens any more.  `parameters` are those of a liveness property.
     """
 
     property: str
@@ -41,6 +43,9 @@ class Violation:
     place: str
     start: State
     steps: tuple[Taken, ...]
+    loop: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    shortest: bool = True
 
     def states(self) -> Iterator[State]:
         yield self.start
@@ -144,7 +149,14 @@ def violation_json(violation: Violation) -> dict[str, Any]:
         "claim": violation.claim,
         "place": violation.place,
         "steps": steps,
+        **_run_without_end(violation),
     }
+
+
+def _run_without_end(violation: Violation) -> dict[str, Any]:
+    if violation.loop is None:
+        return {}
+    return {"loop": violation.loop, "parameters": {k: plain(v) for k, v in violation.parameters.items()}}
 
 
 def difference(before: State, after: State) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
