@@ -13,7 +13,20 @@ crash needs no action of its own: a crashed process is one that does nothing for
 The names in the margin are those of Lamport, "Paxos Made Simple" (2001).
 """
 
-from ..checker.language import Set, State, action, implies, init, invariant, require, safety
+from ..checker.language import (
+    Liveness,
+    Set,
+    State,
+    action,
+    eventually,
+    implies,
+    init,
+    invariant,
+    leads_to,
+    liveness,
+    require,
+    safety,
+)
 from .sorts import Acceptor, Ballot, Quorum, Slot, Value, quorums_meet
 
 assumes = [quorums_meet]
@@ -238,3 +251,55 @@ def reports_are_full(now: MultiPaxos) -> bool:
         for b in Ballot
         for s in Slot
     )
+
+
+# What must come of it ----------------------------------------------------------------------
+#
+# Nothing here helps safety, nor is needed for it.  A higher ballot preempts a leader, so of no ballot is it sure that
+# it chooses; but the last one does.  An instance has a last ballot, and that is all it assumes of leader election:
+# that duels end.  Where propose is not served fairly they do not: `quorate check --liveness --unfair propose`.
+
+
+def decided(now: MultiPaxos, s: Slot) -> bool:
+    """Something is chosen in s."""
+    return any(chosen(now, s, v) for v in Value)
+
+
+def proposed_in(now: MultiPaxos, s: Slot, b: Ballot) -> bool:
+    """The leader of b has proposed in s."""
+    return any((s, b, v) in now.proposed for v in Value)
+
+
+def chosen_or_preempted(now: MultiPaxos, s: Slot, b: Ballot) -> bool:
+    """A quorum accepted in s what b proposed, or somebody left b for a higher ballot."""
+    return any((a, b) in now.left for a in Acceptor) or any(
+        all((a, s, b, v) in now.accepted for a in q) for q in Quorum for v in Value
+    )
+
+
+def every_ballot_won(now: MultiPaxos) -> bool:
+    """Each ballot had its quorum of promises, one leader after the other."""
+    return all(any(all((a, b) in now.promised for a in q) for q in Quorum) for b in Ballot)
+
+
+def every_slot_decided(now: MultiPaxos) -> bool:
+    """Something is chosen in each slot."""
+    return all(decided(now, s) for s in Slot)
+
+
+@liveness(weak=[accept])
+def a_leader_that_is_not_preempted_chooses(s: Slot, b: Ballot) -> Liveness:
+    """What a leader proposes is chosen, unless a higher ballot comes between."""
+    return leads_to(proposed_in, chosen_or_preempted, s, b)
+
+
+@liveness(weak=[propose, accept])
+def a_duel_has_a_winner() -> Liveness:
+    """When each ballot has had its leader, the last of them is not preempted and fills every slot."""
+    return leads_to(every_ballot_won, every_slot_decided)
+
+
+@liveness(weak=[prepare, promise, propose, accept])
+def every_slot_is_decided(s: Slot) -> Liveness:
+    """In the end something is chosen in every slot."""
+    return eventually(decided, s)
