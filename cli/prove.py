@@ -16,11 +16,12 @@ from ..checker.prove.report import show, watching
 from ..checker.prove.solving import Z3
 from ..checker.prove.svg import picture
 from ..checker.refinement import Tower
+from ..checker.study.study import settled
 from .console import Work, print_json
 from .main import Exit
 from .proving import Way, proving_options, save_queries, write_file
-from .specs import list_mutants, mutant_options, spec_argument, tower_of
-from .study import Asked, study, study_options
+from .specs import OURS, list_mutants, mutant_options, spec_argument, tower_of
+from .study import Asked, refuted, study, study_options
 
 CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
 
@@ -56,6 +57,8 @@ def prove(spec: str, mutant: str | None, list_them: bool, as_json: bool, **optio
         )
     if asked:
         return study(tower, asked, Z3(seconds_max=way.timeout_s), as_json)
+    if spec not in OURS and not way.writes and refuted(tower.floors[0], as_json):
+        return Exit.VIOLATED
     if way.save_queries is not None:
         count = save_queries(tower, way.save_queries)
         click.echo(f"{count} queries saved in {way.save_queries}", err=True)
@@ -83,6 +86,7 @@ def proved(tower: Tower, way: Way, console: Console | None) -> Matrix:
         others = [first, *others]
     with Work(f"proving {tower.name}") as work:
         runs += (ask(tower, solver, progress(work, solver.name), means) for solver in others)
+        runs = [settled(run) for run in runs]
         if not way.wants_cores:
             return Matrix(tuple(runs))
 

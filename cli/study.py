@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.text import Text
 
+from ..checker.explore.report import counterexample
 from ..checker.instance import Instance
 from ..checker.prove.report import STYLES
 from ..checker.prove.solving import Z3
 from ..checker.refinement import Tower
+from ..checker.specification import Specification
 from ..checker.study.ahead import Ahead, KInduction, by_k_induction, look_ahead
 from ..checker.study.ahead_report import ahead_lines, k_induction_lines
+from ..checker.study.early import refuted_early
 from ..checker.study.report import study_json, study_lines, table
+from ..checker.study.strengthen import strengthen
+from ..checker.study.strengthen_report import strengthening_json, strengthening_lines
 from ..checker.study.study import Examiner, Study
 from .console import Work, print_json
 from .main import Exit
@@ -42,11 +47,12 @@ class Asked:
     all_drops: bool
     bmc: int | None
     k_induction: int | None
+    strengthen: bool
     sizes: tuple[tuple[str, int], ...]
     mutant: str | None
 
     def __bool__(self) -> bool:
-        return bool(self.takes_away or self.looks_ahead)
+        return bool(self.takes_away or self.looks_ahead or self.strengthen)
 
     @property
     def takes_away(self) -> bool:
@@ -87,6 +93,11 @@ def study_options(f: F) -> F:
                 type=click.IntRange(min=1),
                 help="Prove all properties together by what holds of K states in a row.",
             ),
+            click.option(
+                "--strengthen",
+                is_flag=True,
+                help="Look for an inductive invariant, from the safety properties alone.",
+            ),
             size_option,
         )
     ):
@@ -96,11 +107,11 @@ def study_options(f: F) -> F:
 
 def study(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
     """Makes the studies that are asked for and prints them."""
-    return (
-        _look_ahead(tower, asked, solver, as_json)
-        if asked.looks_ahead
-        else _take_away(tower, asked, solver, as_json)
-    )
+    if asked.strengthen:
+        return _strengthen(tower, solver, as_json)
+    if asked.looks_ahead:
+        return _look_ahead(tower, asked, solver, as_json)
+    return _take_away(tower, asked, solver, as_json)
 
 
 def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
@@ -163,6 +174,37 @@ def _look_ahead(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
         for line in lines:
             click.echo(line)
     return CODES[seen.verdict]
+
+
+def _strengthen(tower: Tower, solver: Z3, as_json: bool) -> int:
+    """The search for an inductive invariant."""
+    spec = tower.floors[0]
+    if not spec.safety:
+        raise click.UsageError(f"{spec.name} has no property marked @safety to start from")
+    with Work(f"strengthening {spec.name}") as work:
+        found = strengthen(spec, replace(solver, seconds_max=min(solver.seconds_max, 10.0)), watch=work.at)
+    if as_json:
+        print_json(strengthening_json(found))
+    else:
+        for line in strengthening_lines(found):
+            click.echo(line)
+    return Exit.HOLDS if found.verdict == "proved" else Exit.UNKNOWN
+
+
+def refuted(spec: Specification, as_json: bool) -> bool:
+    """Whether a run of a small instance breaks a property; it is shown, and no solver need be asked."""
+    found = refuted_early(spec)
+    if found is None or found.violation is None:
+        return False
+    if as_json:
+        print_json({"spec": spec.name, "verdict": "refuted", "refuted_by": found.to_json()})
+        return True
+    for line in counterexample(found.violation):
+        click.echo(line)
+    sizes = ", ".join(f"{name}={size}" for name, size in found.instance.items())
+    click.echo("")
+    click.echo(f"{spec.name}: refuted by a run, with {sizes}; no solver was asked")
+    return True
 
 
 def _needed(studies: list[Study]) -> Exit:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import itertools
 import linecache
 from collections.abc import Iterator
+from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
 from ..evaluate import Relations, Rows
+from ..explore.referee import replay
+from ..explore.result import Taken, Violation
 from ..instance import Instance, in_order
 from ..language import Many, Sort, item_of, relations_of
 from ..specification import Function, Specification
@@ -118,3 +121,45 @@ def _count(instance: Instance, columns: tuple[type[Sort], ...]) -> int:
     for s in columns:
         out *= len(instance.members[s])
     return out
+
+
+# The run that was found ----------------------------------------------------------------------
+
+
+def renamed(run: Violation, spec: Specification, instance: Instance, state: Relations) -> Violation:
+    """A run to a state that fits a description, with its members renamed so that it leads to the very state described.
+
+    Raises `AssertionError` if there is no such renaming: then the description is wrong.
+    """
+    last = run.steps[-1].state if run.steps else run.start
+    for names in _renamings(instance):
+        found = {
+            name: frozenset(tuple(_renamed(x, names) for x in row) for row in getattr(last, name))
+            for name in state
+        }
+        if found == state:
+            steps = [(s.action, [_renamed(x, names) for x in s.parameters.values()]) for s in run.steps]
+            states = replay(spec, instance, steps)
+            taken = (
+                Taken(s.action, dict(zip(s.parameters, args, strict=True)), nxt)
+                for s, (_, args), nxt in zip(run.steps, steps, states[1:], strict=True)
+            )
+            return replace(run, start=states[0], steps=tuple(taken))
+    raise AssertionError(
+        f"no renaming makes the state that was found the one that was looked for in {spec.name}"
+    )
+
+
+def _renamings(instance: Instance) -> Iterator[dict[Any, Any]]:
+    """Every way to exchange the members of sorts but those in order."""
+    plain = [m for s, m in instance.members.items() if not issubclass(s, Many) and not isinstance(m[0], int)]
+    for each in itertools.product(*map(itertools.permutations, plain)):
+        yield {
+            x: y
+            for members, others in zip(plain, each, strict=True)
+            for x, y in zip(members, others, strict=True)
+        }
+
+
+def _renamed(x: Any, names: dict[Any, Any]) -> Any:
+    return frozenset(names[y] for y in x) if isinstance(x, frozenset) else names.get(x, x)

@@ -18,7 +18,7 @@ from ..native.explore import explore as explore_natively
 from ..prove.counterexample import Counterexample
 from ..refinement import Refinement, Tower
 from ..specification import Function, Specification
-from .landmark import elsewhere
+from .landmark import elsewhere, renamed
 
 TEXT_STATES_MAX = 3_000
 """Up to so many states the text itself is quicker than making machine code first."""
@@ -47,7 +47,8 @@ def reachability(found: Counterexample, tower: Tower, limits: Limits) -> Reachab
     if found.before.keys() == spec.now.relations.keys():
         there = search(spec, found.instance, elsewhere(spec, found.instance, found.before), limits)
         if there.violation is not None:
-            return Reachability("reachable", there.distinct, there.violation)
+            run = renamed(there.violation, spec, found.instance, found.before)
+            return Reachability("reachable", there.distinct, run)
         if there.cut_short:
             return Reachability("undecided", there.distinct, why=there.cut_short)
         states = there.distinct

@@ -172,8 +172,12 @@ class Search:
             return kept, outcomes
         for i in sorted(kept[len(self.goals) :], key=lambda i: -len(said(self.houdini.candidates[i]))):
             fewer = [j for j in kept if j != i]
-            proofs = list(self.proofs(fewer))
-            if all(o.result == "proved" for o in proofs):
+            proofs: list[Outcome] = []
+            for outcome in self.proofs(fewer):
+                proofs.append(outcome)
+                if outcome.result != "proved":
+                    break
+            else:
                 kept, outcomes = fewer, proofs
         return kept, outcomes
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ..explore.result import Limits
 from ..prove.obligation import Obligation, axioms_of, orders_of
-from ..prove.proof import Verdict, obligations
+from ..prove.proof import Proof, Verdict, obligations
 from ..prove.solving import Z3, Outcome, Solver
 from ..refinement import Tower
 from .again import objection
@@ -203,3 +203,9 @@ class Examiner:
         return Finding(
             replace(outcome, counterexample=shown), found.excluded, found.counterexample is not None, reach
         )
+
+
+def settled(proof: Proof, bounds: Bounds | None = None) -> Proof:
+    """The proof, with what its solver did not know looked for in finite universes."""
+    examiner = Examiner(bounds=bounds or Bounds())
+    return replace(proof, outcomes=tuple(examiner.settle(proof.tower, o) for o in proof.outcomes))
