@@ -15,7 +15,7 @@ from ..refinement.tower import tower
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OURS = ("consensus", "voting", "multipaxos")
+OURS = ("consensus", "voting", "multipaxos", "flexible_voting", "flexible")
 
 
 def find(name: str) -> Specification:

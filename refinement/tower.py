@@ -12,8 +12,13 @@ from types import ModuleType
 
 from ..checker.refinement import Refinement, Tower
 from ..checker.specification import Specification
-from ..spec import consensus, multipaxos, voting
-from . import multipaxos_is_voting, voting_is_consensus
+from ..spec import consensus, flexible, flexible_voting, multipaxos, voting
+from . import (
+    flexible_is_flexible_voting,
+    flexible_voting_is_consensus,
+    multipaxos_is_voting,
+    voting_is_consensus,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ FLOORS: Mapping[str, Floor] = {
     "consensus": Floor(consensus),
     "voting": Floor(voting, "consensus", voting_is_consensus),
     "multipaxos": Floor(multipaxos, "voting", multipaxos_is_voting),
+    "flexible_voting": Floor(flexible_voting, "consensus", flexible_voting_is_consensus),
+    "flexible": Floor(flexible, "flexible_voting", flexible_is_flexible_voting),
 }
 
 

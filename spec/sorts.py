@@ -14,6 +14,14 @@ class Quorum(Many[Acceptor]):
     """A set of acceptors large enough to choose."""
 
 
+class Phase1(Many[Acceptor]):
+    """A set of acceptors large enough to lead, where that may be another than to choose (`flexible.py`)."""
+
+
+class Phase2(Many[Acceptor]):
+    """A set of acceptors large enough to choose, but perhaps not to lead."""
+
+
 class Ballot(Sort, ordered=True):
     """An attempt to lead; each belongs to one proposer, and later attempts are greater."""
 
@@ -30,3 +38,9 @@ class Value(Sort):
 def quorums_meet() -> bool:
     """Any two quorums have a member in common."""
     return all(any(a in r for a in q) for q in Quorum for r in Quorum)
+
+
+@axiom
+def phases_meet() -> bool:
+    """Every quorum of phase 1 has a member in common with every quorum of phase 2."""
+    return all(any(a in r for a in q) for q in Phase1 for r in Phase2)
