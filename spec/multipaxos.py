@@ -144,6 +144,16 @@ def agreement(now: MultiPaxos) -> bool:
     )
 
 
+@safety
+def validity(now: MultiPaxos) -> bool:
+    """What is chosen was proposed."""
+    return all(
+        implies(chosen(now, s, v), any((s, b, v) in now.proposed for b in Ballot))
+        for s in Slot
+        for v in Value
+    )
+
+
 @invariant
 def promises_leave(now: MultiPaxos) -> bool:
     """A promise closes the smaller ballots."""

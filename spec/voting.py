@@ -95,6 +95,16 @@ def agreement(now: Voting) -> bool:
     )
 
 
+@safety
+def validity(now: Voting) -> bool:
+    """What is chosen was proposed."""
+    return all(
+        implies(chosen(now, s, v), any((s, b, v) in now.proposed for b in Ballot))
+        for s in Slot
+        for v in Value
+    )
+
+
 @invariant
 def one_proposal(now: Voting) -> bool:
     """In a ballot, at most one value is proposed for a slot."""
