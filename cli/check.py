@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 import click
 
 from ..checker.explore import referee
+from ..checker.explore.referee import StepCheck
 from ..checker.explore.report import summary
 from ..checker.explore.result import Exploration, Limits, Progress, Watcher
 from ..checker.instance import Instance
 from ..checker.refinement import Refinement
 from ..checker.specification import Specification
 from .console import Work, print_json
+from .exploring import Ways, ways_options
 from .main import Exit
 from .specs import list_mutants, mutant_options, size_option, sizes_of, spec_argument, tower_of
 
@@ -36,13 +38,18 @@ class Engines:
     exact: bool
     watch: Watcher
 
+    @property
+    def step_checks(self) -> list[StepCheck]:
+        """What the referee checks on every step."""
+        return [self.refinement.broken_by] if self.refinement else []
+
     def referee(self, limits: Limits | None = None) -> Exploration:
         """Explored by the text itself; the refinement, if one is asked for, is checked on every step."""
         found = referee.explore(
             self.spec,
             self.instance,
             limits=limits or self.limits,
-            step_checks=[self.refinement.broken_by] if self.refinement else [],
+            step_checks=self.step_checks,
             stop_at_deadlock=self.deadlock,
             watch=self.watch,
         )
@@ -78,6 +85,8 @@ class Engines:
     "  quorate check -n acceptor=3 -n ballot=2 -n slot=1 -n value=2\n"
     "  quorate check voting\n"
     "  quorate check --mutant accept_below_promise\n"
+    "  quorate check --liveness -n ballot=2 -n slot=1 -n value=1\n"
+    "  quorate check --simulate 1000 --seed 7 -n acceptor=5 -n ballot=4\n"
     "  quorate check path/to/my_spec.py",
 )
 @spec_argument
@@ -114,6 +123,7 @@ class Engines:
 @click.option(
     "--exact", is_flag=True, help="Tell states apart by comparing them, not by 64-bit fingerprints."
 )
+@ways_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def check(
     spec: str,
@@ -129,6 +139,7 @@ def check(
     refinement: bool,
     workers: int | None,
     exact: bool,
+    ways: Ways,
     as_json: bool,
 ) -> int:
     """Explore every state of a small cluster, and check every property in each.
@@ -144,6 +155,9 @@ def check(
         raise click.UsageError(f"--refinement: {tower.name} refines nothing; it is the top of its tower")
     if refinement and engine == "native":
         raise click.UsageError("--refinement is checked by the referee; leave --engine away")
+    ways.refuse_what_does_not_go_together(
+        native=engine == "native", refinement=refinement, deadlock=deadlock, as_json=as_json
+    )
     specification = tower.floors[0]
     instance = Instance.of(specification, sizes_of(sizes))
     with Work(f"exploring {specification.name}, {instance}") as work:
@@ -163,8 +177,13 @@ def check(
             watch=watch,
         )
         run = {"auto": engines.whichever_answers_first, "native": engines.native, "referee": engines.referee}
-        found = run["referee" if refinement else engine]()
-    report(found, as_json)
+        found = (
+            ways.explored(specification, instance, engines.limits, engines.step_checks, deadlock, watch)
+            or run["referee" if refinement else engine]()
+        )
+    ways.write(found)
+    if not ways.dump:
+        report(found, as_json)
     return CODES[found.verdict]
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 
 ERRORS: Mapping[str, tuple[str, ...]] = {
+    "checker.explore.dump": ("TooLarge",),
+    "checker.explore.liveness": ("NoLiveness",),
     "checker.instance": ("BadInstance",),
     "checker.language": ("BadDeclaration",),
     "checker.mutation": ("BadMutant",),
@@ -16,6 +18,7 @@ ERRORS: Mapping[str, tuple[str, ...]] = {
     "checker.source": ("Unreadable",),
     "checker.specification": ("BadSpecification",),
     "checker.study.study": ("BadStudy",),
+    "cli.exploring": ("CannotWrite",),
     "impl.net.errors": ("NetError",),
     "impl.settings": ("SettingsError",),
     "impl.storage.errors": ("StorageError",),

@@ -41,23 +41,35 @@ def _actions(found: Exploration) -> Iterator[str]:
 def counterexample(violation: Violation) -> Iterator[str]:
     """A violated property and the steps that lead to it, each with what it changes."""
     at = f"  ({violation.place})" if violation.place else ""
-    yield f"violated: {violation.property}{at}"
+    given = ", ".join(f"{name}={show(value)}" for name, value in violation.parameters.items())
+    yield f"violated: {violation.property}{f'({given})' if given else ''}{at}"
     if violation.claim:
         yield f"  {violation.claim}."
     if not violation.steps:
-        yield "  The initial state breaks it."
+        stuck = violation.loop is not None
+        yield "  There is a run in which nothing happens." if stuck else "  The initial state breaks it."
         return
-    yield f"  The shortest way there, {len(violation.steps)} steps:"
+    yield f"  {_what_follows(violation)}, {len(violation.steps)} steps:"
     yield ""
     titles = [f"{i:3}  {step}" for i, step in enumerate(violation.steps, 1)]
     width = max(map(len, titles))
     before = violation.start
-    for title, step in zip(titles, violation.steps, strict=True):
+    for i, (title, step) in enumerate(zip(titles, violation.steps, strict=True)):
+        if i == violation.loop:
+            yield "     from here on, again and again:"
         added, removed = difference(before, step.state)
         changes = [*_changes("-", removed), *_changes("+", added)] or ["(no change)"]
         yield f"{title:{width}}   {changes[0]}"
         yield from (f"{'':{width}}   {change}" for change in changes[1:])
         before = step.state
+    if violation.loop == len(violation.steps):
+        yield "     and nothing happens any more"
+
+
+def _what_follows(violation: Violation) -> str:
+    if violation.loop is not None:
+        return "A run may be this"
+    return "The shortest way there" if violation.shortest else "A way there, not the shortest"
 
 
 def _changes(mark: str, rows: Mapping[str, Sequence[Row]]) -> list[str]:
