@@ -37,16 +37,16 @@ def test_a_violation_is_shown_with_its_shortest_way_and_exit_code_1(
 ) -> None:
     assert run(["check", *SMALL, "--mutant", "accept_unproposed"]) == Exit.VIOLATED
     said = capsys.readouterr().out
-    assert "violated: agreement" in said
-    assert "4 steps" in said
+    assert "violated: validity" in said
+    assert "2 steps" in said
     assert "+ accepted (a1 s1" in said
 
 
 def test_a_violation_in_json_names_actions_and_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", *SMALL, "--mutant", "accept_unproposed", "--json"]) == Exit.VIOLATED
     violation = json.loads(capsys.readouterr().out)["violation"]
-    assert violation["property"] == "agreement"
-    assert len(violation["steps"]) == 4
+    assert violation["property"] == "validity"
+    assert len(violation["steps"]) == 2
     assert {s["action"] for s in violation["steps"]} == {"accept"}
     assert set(violation["steps"][0]["parameters"]) == {"a", "s", "b", "v"}
 

@@ -13,10 +13,9 @@ from quorate.checker.explore.referee import explore, replay
 from quorate.checker.instance import Instance
 from quorate.checker.mutation import Mutant, find_mutant, mutants_of, mutate
 from quorate.checker.specification import Specification
-from quorate.refinement.tower import tower
-from quorate.spec import consensus, multipaxos, voting
+from quorate.refinement.tower import FLOORS, tower
 
-SPECS = {m.__name__.rpartition(".")[2]: Specification.of(m) for m in (consensus, voting, multipaxos)}
+SPECS = {name: Specification.of(floor.specification) for name, floor in FLOORS.items()}
 SLOW = {("multipaxos", "leader_takes_any_report"), ("multipaxos", "leader_takes_lowest_report")}
 MUTANTS = [
     pytest.param(spec, m, id=f"{name}-{m.name}", marks=[pytest.mark.long] * ((name, m.name) in SLOW))
