@@ -20,9 +20,6 @@ from .specs import list_mutants, mutant_options, size_option, sizes_of, spec_arg
 
 CODES = {"holds": Exit.HOLDS, "violated": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
 
-TINY_STATES = 1_000
-"""A model this small is explored by the referee before the native engine would have compiled it."""
-
 
 @dataclass(frozen=True)
 class Engines:
@@ -43,12 +40,12 @@ class Engines:
         """What the referee checks on every step."""
         return [self.refinement.broken_by] if self.refinement else []
 
-    def referee(self, limits: Limits | None = None) -> Exploration:
+    def referee(self) -> Exploration:
         """Explored by the text itself; the refinement, if one is asked for, is checked on every step."""
         found = referee.explore(
             self.spec,
             self.instance,
-            limits=limits or self.limits,
+            limits=self.limits,
             step_checks=self.step_checks,
             stop_at_deadlock=self.deadlock,
             watch=self.watch,
@@ -57,11 +54,12 @@ class Engines:
             return found
         return replace(found, properties=(*found.properties, self.refinement.name))
 
-    def native(self) -> Exploration:
-        """Explored by machine code.  Raises `CannotExplore`."""
-        from ..checker import native
+    def compiled(self, soonest: bool) -> Exploration:
+        """Explored by machine code, or by the text if that answers sooner.  Raises `CannotExplore`."""
+        from ..checker.native import explore
+        from ..checker.native.soonest import explore as explore_soonest
 
-        return native.explore(
+        return (explore_soonest if soonest else explore)(
             self.spec,
             self.instance,
             limits=self.limits,
@@ -71,12 +69,6 @@ class Engines:
             stop_at_deadlock=self.deadlock,
             watch=self.watch,
         )
-
-    def whichever_answers_first(self) -> Exploration:
-        """The referee for what is tiny, the native engine for the rest."""
-        states_max = min(TINY_STATES, self.limits.states_max or TINY_STATES)
-        found = self.referee(replace(self.limits, states_max=states_max))
-        return found if found.verdict != "unknown" or self.limits.states_max == states_max else self.native()
 
 
 @click.command(
@@ -176,11 +168,10 @@ def check(
             exact=exact,
             watch=watch,
         )
-        run = {"auto": engines.whichever_answers_first, "native": engines.native, "referee": engines.referee}
-        found = (
-            ways.explored(specification, instance, engines.limits, engines.step_checks, deadlock, watch)
-            or run["referee" if refinement else engine]()
-        )
+        found = ways.explored(specification, instance, engines.limits, engines.step_checks, deadlock, watch)
+        if found is None:
+            by_text = refinement or engine == "referee"
+            found = engines.referee() if by_text else engines.compiled(soonest=engine == "auto")
     ways.write(found)
     if not ways.dump:
         report(found, as_json)

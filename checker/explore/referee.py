@@ -88,13 +88,16 @@ class Search:
     def expand(self, now: State, following: list[State]) -> Violation | None:
         """Takes every step from a state; new states go to `following`."""
         successors: set[State] = set()
+        made: set[tuple[str, State]] = set()
         for nxt, name, args in self.steps_from(now):
-            self.taken[name] = self.taken.get(name, 0) + 1
             for check in self.step_checks:
                 if broken := check(now, name, args, nxt):
                     return self.violation_of_step(broken, now, name, args, nxt)
             if nxt == now:
                 continue
+            if (name, nxt) not in made:
+                made.add((name, nxt))
+                self.taken[name] = self.taken.get(name, 0) + 1
             successors.add(nxt)
             if nxt not in self.came:
                 self.came[nxt] = (now, name, args)

@@ -35,7 +35,7 @@ def _actions(found: Exploration) -> Iterator[str]:
         yield f"  {name:{width}}  taken {count.taken:,} times, {count.found:,} of them to a new state"
     if not found.violation:
         for name in found.never_taken():
-            yield f"  warning: {name} was never possible; is one of its requires too strong, or the instance too small?"
+            yield f"  warning: {name} never changed anything; is a require too strong, or the instance too small?"
 
 
 def counterexample(violation: Violation) -> Iterator[str]:

@@ -54,7 +54,10 @@ class Violation:
 
 @dataclass(frozen=True)
 class Count:
-    """How often an action was possible, and how many of the states it led to were new."""
+    """The edges that an action makes (from a state to a different one), and how many led to a state that was new.
+
+    Where several actions lead to one new state it is counted for one of them.
+    """
 
     taken: int = 0
     found: int = 0
@@ -107,7 +110,7 @@ class Exploration:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def never_taken(self) -> tuple[str, ...]:
-        """The actions that were possible in no state: most often a mistake in the specification."""
+        """The actions that changed nothing in any state, being possible in none perhaps: most often a mistake."""
         return tuple(name for name, count in self.actions.items() if not count.taken)
 
     def to_json(self) -> dict[str, Any]:

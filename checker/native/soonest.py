@@ -11,8 +11,8 @@ from ..instance import Instance
 from ..specification import Function, Specification
 from .explore import explore as native
 
-HEAD_START_SECONDS = 0.15
-"""What the referee gets: less than loading and compiling take the native explorer."""
+TINY_STATES = 1_000
+"""So many states the referee explores before machine code for them would have been made."""
 
 
 def explore(
@@ -22,29 +22,34 @@ def explore(
     limits: Limits | None = None,
     properties: Sequence[Function] | None = None,
     workers: int | None = None,
+    exact: bool = False,
     symmetry: bool = True,
     stop_at_deadlock: bool = False,
     watch: Watcher | None = None,
 ) -> Exploration:
-    """Explores an instance by the referee for a moment, and if that was not enough by machine code from the start.
+    """Explores an instance by the referee if it is tiny, and else by machine code, from the start.
 
-    The counts are the same either way; `engine` says who answered.
+    The counts are the same either way; `engine` says who answered.  Raises `CannotExplore` and `BadSymmetry`.
     """
     limits = limits or Limits()
-    seconds = limits.seconds_max
-    if seconds is None or seconds > HEAD_START_SECONDS:
-        short = replace(limits, seconds_max=HEAD_START_SECONDS)
-        found = referee(
-            spec, instance, limits=short, properties=properties, stop_at_deadlock=stop_at_deadlock
-        )
-        if not found.cut_short.startswith("the time limit"):
-            return found
+    states_max = min(TINY_STATES, limits.states_max or TINY_STATES)
+    found = referee(
+        spec,
+        instance,
+        limits=replace(limits, states_max=states_max),
+        properties=properties,
+        stop_at_deadlock=stop_at_deadlock,
+    )
+    tiny = found.distinct <= states_max or states_max == limits.states_max
+    if tiny or found.verdict != "unknown":
+        return found
     return native(
         spec,
         instance,
         limits=limits,
         properties=properties,
         workers=workers,
+        exact=exact,
         symmetry=symmetry,
         stop_at_deadlock=stop_at_deadlock,
         watch=watch,
