@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from heapq import heapify, heappop, heappush
 from itertools import count
 
@@ -53,10 +53,10 @@ class Fairness:
         while pending:
             for part in components(pending.pop(), lambda v: (w for _, w in self.edges[v])):
                 taken = self.taken_within(part)
-                always = frozenset.intersection(*(self.enabled[v] for v in part))
+                always, ever = self._always_and_ever(part)
                 if always & self.weak - taken:
                     continue
-                refused = frozenset().union(*(self.enabled[v] for v in part)) & self.strong - taken
+                refused = ever & self.strong - taken
                 if not refused:
                     yield part
                 elif rest := [v for v in part if not self.enabled[v] & refused]:
@@ -74,26 +74,33 @@ class Fairness:
         """
         inside = frozenset(part)
         cycle: list[Edge] = []
-        for move in sorted(self.weak | self.strong):
-            if not self.serves(move, start, cycle):
-                cycle += self.walk(cycle[-1][1] if cycle else start, inside, self.served_by(move))
-        if not cycle or cycle[-1][1] != start:
-            cycle += self.walk(cycle[-1][1] if cycle else start, inside, lambda edge: edge[1] == start)
+        while not cycle or cycle[-1][1] != start or self.unserved(start, cycle):
+            unserved = self.unserved(start, cycle)
+            at = cycle[-1][1] if cycle else start
+            if unserved:
+                cycle += self.walk(at, inside, partial(self.serves, unserved))
+            else:
+                cycle += self.walk(at, inside, lambda edge: edge[1] == start)
         return tuple(cycle)
 
-    def served_by(self, move: int) -> Callable[[Edge], bool]:
-        """Tells the edges by which a move is served: those that take it or, if it is weak, make it impossible."""
-        if move in self.strong:
-            return lambda edge: edge[0] == move
-        return lambda edge: edge[0] == move or move not in self.enabled[edge[1]]
+    def unserved(self, start: int, cycle: Sequence[Edge]) -> frozenset[int]:
+        """The fair moves to which it is not fair to go round a cycle for ever.
 
-    def serves(self, move: int, start: int, cycle: Sequence[Edge]) -> bool:
-        """Whether to go round a cycle for ever is fair to a move."""
-        states = {start, *(w for _, w in cycle)}
-        possible = [move in self.enabled[v] for v in states]
-        if any(taken == move for taken, _ in cycle) or not any(possible):
-            return True
-        return move not in self.strong and not all(possible)
+        A longer cycle may be less fair: on its way it may make possible what must be done if it is strong.
+        """
+        taken = {move for move, _ in cycle}
+        always, ever = self._always_and_ever({start, *(to for _, to in cycle)})
+        return (always & self.weak | ever & self.strong) - taken
+
+    def serves(self, moves: frozenset[int], edge: Edge) -> bool:
+        """Whether an edge serves one of some moves: it takes it or, if the move is weak, makes it impossible."""
+        move, to = edge
+        return move in moves or bool(moves - self.strong - self.enabled[to])
+
+    def _always_and_ever(self, states: Collection[int]) -> tuple[frozenset[int], frozenset[int]]:
+        """The moves that are possible in each of some states, and those that are in any."""
+        possible = [self.enabled[v] for v in states]
+        return frozenset.intersection(*possible), frozenset[int]().union(*possible)
 
     def walk(self, source: int, inside: Collection[int], wanted: Callable[[Edge], bool]) -> list[Edge]:
         """A shortest walk within, of at least one edge, whose last edge is wanted.  There must be one."""
