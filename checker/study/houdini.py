@@ -34,7 +34,7 @@ class Houdini:
     def __post_init__(self) -> None:
         self.ground = ground = over(self.instance)
         now, nxt = state_at(self.spec, 0), state_at(self.spec, 1)
-        self.solver = z3.Solver(ctx=ground.context)
+        self.solver = z3.SolverFor("QF_FD", ctx=ground.context)
         self.solver.add(ground.claim(step_between(self.spec, now, nxt)))
         self.supposed: list[z3.BoolRef] = []
         self.after: list[z3.BoolRef] = []

@@ -11,8 +11,8 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..evaluate import holds
@@ -153,18 +153,18 @@ class Search:
 
     # The prover --------------------------------------------------------------------------
 
-    def confirmed(self, kept: list[int], standing: Sequence[int]) -> tuple[list[int], list[Outcome]]:
+    def confirmed(self, small: list[int], standing: Sequence[int]) -> tuple[list[int], list[Outcome]]:
         """What the prover says of a set of conjuncts, enlarged where it objects by what excludes its state."""
-        outcomes: list[Outcome] = []
+        kept, outcomes = small, list(self.proofs(small))
         for _ in range(self.effort.rounds):
-            outcomes = list(self.proofs(kept))
-            found = [o.counterexample for o in outcomes if o.counterexample]
+            found = [o.counterexample for o in outcomes if o.counterexample and o.obligation.action != "init"]
             more = next((i for c in found for i in standing if i not in kept and self.excludes(i, c)), None)
             if more is None:
                 break
             self.watch(f"the prover objects; {len(kept) + 1} conjuncts")
             kept = [*kept, more]
-        return self.without_surplus(kept, outcomes)
+            outcomes = list(self.proofs(kept))
+        return (kept, outcomes) if kept == small else self.without_surplus(kept, outcomes)
 
     def without_surplus(self, kept: list[int], outcomes: list[Outcome]) -> tuple[list[int], list[Outcome]]:
         """The conjuncts that the prover cannot do without; the largest go first."""
@@ -182,29 +182,43 @@ class Search:
         return kept, outcomes
 
     def proofs(self, kept: Sequence[int]) -> Iterator[Outcome]:
-        """Every obligation of an induction with these conjuncts."""
-        known = tuple(Hypothesis(f"conjunct {i}", self.houdini.candidates[i]) for i in kept)
+        """Every obligation of an induction with these conjuncts.
+
+        A goal that the other conjuncts imply need not be kept by steps: it holds wherever they do.
+        """
+        goals = range(len(self.goals))
+        others = self.supposed(i for i in kept if i not in goals)
         for i in kept:
-            t = self.houdini.candidates[i]
-            owe = Obligation(
-                self.spec.name, "init", said(t), "", said_of(self.spec.first, t), axioms(self.spec)
-            )
-            yield self.solver.discharge(owe)
-            for action, step in self.spec.steps.items():
-                if step.changed().keys() & set(mentions(t)):
-                    owe = Obligation(
-                        self.spec.name,
-                        action,
-                        said(t),
-                        "",
-                        said_of(step.then, t),
-                        axioms(self.spec) + known + required(step),
-                        "",
-                        step.params,
-                        self.spec.now.relations,
-                        step.then.relations,
-                    )
-                    yield self.solver.discharge(owe)
+            implied = self.solver.discharge(self.owe(i, "invariant", others)) if i in goals else None
+            if implied is not None and implied.result == "proved":
+                yield implied
+            else:
+                yield from self.induction(i, self.supposed(kept))
+
+    def induction(self, i: int, known: tuple[Hypothesis, ...]) -> Iterator[Outcome]:
+        """That one conjunct holds at first, and is kept by every action that changes anything of which it speaks."""
+        t = self.houdini.candidates[i]
+        yield self.solver.discharge(replace(self.owe(i, "init", ()), goal=said_of(self.spec.first, t)))
+        for action, step in self.spec.steps.items():
+            if step.changed().keys() & mentions(t):
+                owe = replace(
+                    self.owe(i, action, known + required(step)),
+                    goal=said_of(step.then, t),
+                    params=step.params,
+                    after=step.then.relations,
+                )
+                yield self.solver.discharge(owe)
+
+    def owe(self, i: int, action: str, known: tuple[Hypothesis, ...]) -> Obligation:
+        """That one conjunct follows from what is known of a state."""
+        t = self.houdini.candidates[i]
+        name = self.goals[i].__name__ if i < len(self.goals) else said(t)
+        return Obligation(
+            self.spec.name, action, name, "", t, axioms(self.spec) + known, before=self.spec.now.relations
+        )
+
+    def supposed(self, kept: Iterable[int]) -> tuple[Hypothesis, ...]:
+        return tuple(Hypothesis(f"conjunct {i}", self.houdini.candidates[i]) for i in kept)
 
     def excludes(self, i: int, found: Counterexample) -> bool:
         """Whether a candidate is false of the state that the prover found."""
