@@ -99,9 +99,9 @@ class Smt:
 
 
 def ask(solver: z3.Solver, *assumed: z3.BoolRef) -> z3.CheckSatResult:
-    """Whether what a solver holds is satisfiable, and what is assumed besides.  Raises `KeyboardInterrupt` if that is why it does not say.
+    """Whether what a solver holds is satisfiable together with what is assumed.
 
-    While Z3 works it catches Ctrl-C itself, and only stops.
+    Raises `KeyboardInterrupt` if that is why Z3 does not say: while it works it catches Ctrl-C itself, and only stops.
     """
     answer = solver.check(*assumed)
     if answer == z3.unknown and solver.reason_unknown() == INTERRUPTED:

@@ -21,6 +21,8 @@ from quorate.checker.specification import Specification
 from quorate.refinement.tower import FLOORS, tower
 from quorate.spec import voting
 
+ASKED = sum(not o.skipped for o in obligations(tower("voting")))
+
 
 @dataclass
 class Counting:
@@ -47,7 +49,7 @@ def test_a_second_run_asks_nothing_and_says_so(means: Means) -> None:
     again = Counting()
     third = prove(tower("voting"), again, means=means)
     assert first.cached == 0
-    assert second.cached == third.cached == first.count("proved") == 17
+    assert second.cached == third.cached == first.count("proved") == ASKED
     assert again.asked == []
     assert third.verdict == "proved"
     assert {o.seconds for o in third.outcomes if o.cached} == {0.125}, "what it took when it was proved"
@@ -58,7 +60,7 @@ def test_what_is_not_proved_is_asked_again(means: Means, answer: Result) -> None
     prove(tower("voting"), Counting(answer), means=means)
     again = Counting(answer)
     assert prove(tower("voting"), again, means=means).cached == 0
-    assert len(again.asked) == 17
+    assert len(again.asked) == ASKED
 
 
 @pytest.mark.parametrize("name", ["counting 2, seed 0", "counting 1, seed 1", "other 1, seed 0"])
@@ -66,7 +68,7 @@ def test_another_solver_version_or_seed_asks_for_itself(means: Means, name: str)
     prove(tower("voting"), Counting(), means=means)
     other = Counting(name=name)
     assert prove(tower("voting"), other, means=means).cached == 0
-    assert len(other.asked) == 17
+    assert len(other.asked) == ASKED
 
 
 def test_an_edited_specification_asks_what_the_edit_touches(means: Means) -> None:
@@ -95,7 +97,7 @@ def test_a_record_that_cannot_be_read_counts_as_none(means: Means, tmp_path: Pat
         file.write_text(text, encoding="latin-1")
     again = Counting()
     assert prove(tower("voting"), again, means=means).verdict == "proved"
-    assert len(again.asked) == 17
+    assert len(again.asked) == ASKED
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:

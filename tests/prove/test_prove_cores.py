@@ -102,6 +102,12 @@ def test_hypotheses_that_contradict_one_another_are_told() -> None:
     assert core_of(asking(p, q, Not(q), r)) == Core((0, 1), vacuous=True)
 
 
+def test_a_contradiction_is_preferred_to_a_proof_of_the_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever could prove anything should hear of it first."""
+    monkeypatch.setattr(z3.Solver, "unsat_core", lambda self: [])
+    assert core_of(asking(p, q, Not(q), p)) == Core((0, 1), vacuous=True)
+
+
 def test_a_goal_that_needs_nothing_rests_on_nothing() -> None:
     assert core_of(asking(TRUE, p)) == Core(())
 

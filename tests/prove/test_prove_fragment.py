@@ -92,12 +92,10 @@ def test_a_goal_is_blamed_for_its_denial() -> None:
 def test_of_the_tower_it_is_the_full_reports_that_lead_out(multipaxos_tower: Tower) -> None:
     asked = [o for o in obligations(multipaxos_tower) if not o.skipped]
     outside = [o for o in asked if not fragment_of(o).decidable]
-    assert len(outside) == 18
     assert {o.level for o in outside} == {"multipaxos", "multipaxos is voting"}
     assert all("reports_are_full" in fragment_of(o).culprits() for o in outside)
-    assert all(
-        fragment_of(o).decidable for o in obligations(multipaxos_tower.without("reports_are_full"))[:60]
-    )
+    without = obligations(multipaxos_tower.without("reports_are_full"))
+    assert all(fragment_of(o).decidable for o in without if o.level == "multipaxos")
 
 
 @given(st.integers(1, 7).flatmap(

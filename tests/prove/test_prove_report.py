@@ -40,7 +40,9 @@ def test_the_matrix_has_actions_down_and_conjuncts_across(voting_proof: Proof) -
     to, out = console(terminal=True)
     show(Matrix((voting_proof,)), to)
     rows = [[cell.strip() for cell in text.split("│")[1:-1]] for text in out.getvalue().splitlines()]
-    by_action = {row[0]: row[1:] for row in rows if len(row) == 5}
+    cells = [o.obligation for o in voting_proof.outcomes if o.obligation.level == "voting"]
+    conjuncts = dict.fromkeys(o.conjunct for o in cells)
+    by_action = {row[0]: row[1:] for row in rows if len(row) == 1 + len(conjuncts)}
     assert list(by_action) == ["init", "leave", "propose", "vote", "invariant"]
     assert by_action["leave"][:2] == ["·", "·"]
     assert all(cell.endswith(("ms", " s")) for cell in by_action["init"][:3])
@@ -79,8 +81,9 @@ def test_watching_a_terminal_leaves_nothing_behind() -> None:
 
 
 def test_the_summary_says_what_was_proved_and_with_what(voting_proof: Proof, refuted: Proof) -> None:
+    asked = sum(o.result != "skipped" for o in voting_proof.outcomes)
     assert summary(voting_proof).startswith(
-        "voting: proved, for any number of everything (17 of 17 obligations"
+        f"voting: proved, for any number of everything ({asked} of {asked} obligations"
     )
     assert voting_proof.solver in summary(voting_proof)
     assert summary(refuted).startswith("voting: refuted: 1 failed (")

@@ -7,8 +7,6 @@ from dataclasses import replace
 from types import ModuleType
 
 import z3
-from hypothesis import given
-from hypothesis import strategies as st
 
 from quorate.checker.prove.obligation import Hypothesis, Obligation
 from quorate.checker.prove.proof import obligations, prove
@@ -67,18 +65,23 @@ def test_a_line_that_moves_leaves_the_text_as_it_is(multipaxos_tower: Tower) -> 
         assert Query.of(moved(o)).text == Query.of(o).text
 
 
-@given(data=st.data())
-def test_no_two_obligations_share_a_text(data: st.DataObject, multipaxos_tower: Tower) -> None:
-    asked = [o for o in obligations(multipaxos_tower) if not o.skipped]
-    one, other = (data.draw(st.integers(0, len(asked) - 1)) for _ in range(2))
-    same = Query.of(asked[one]).text == Query.of(asked[other]).text
-    assert same == (one == other)
+def test_no_two_obligations_share_a_text(multipaxos_tower: Tower) -> None:
+    """But for initial states: where all is empty, different invariants may say the same."""
+    asked = (o for o in obligations(multipaxos_tower) if not o.skipped and o.action != "init")
+    texts = [Query.of(o).text for o in asked]
+    assert len(set(texts)) == len(texts)
 
 
 def test_one_hypothesis_less_is_another_text(multipaxos_tower: Tower) -> None:
     for o in obligations(multipaxos_tower):
         fewer = replace(o, hypotheses=o.hypotheses[1:])
         assert not o.hypotheses or Query.of(fewer).text != Query.of(o).text
+
+
+def test_constants_are_the_parameters_and_nothing_else(multipaxos_tower: Tower) -> None:
+    for o in obligations(multipaxos_tower):
+        constants = [line for line in Query.of(o).declarations if line.startswith("(declare-const")]
+        assert len(constants) <= len(o.params), str(o)
 
 
 def test_a_hypothesis_may_be_called_anything() -> None:
