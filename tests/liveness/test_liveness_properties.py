@@ -122,7 +122,8 @@ def test_two_leaders_may_win_every_ballot_and_choose_nothing() -> None:
     assert found.violation is not None
     last = found.violation.steps[-1].state
     assert isinstance(last, multipaxos.MultiPaxos)
-    assert (last.prepared, last.accepted, last.proposed) == ({(1,), (2,)}, set(), set())
+    assert not last.accepted
+    assert not last.proposed
     lines = list(summary(found))
     assert "  A run may be this, 6 steps:" in lines
     assert lines[-1] == "     and nothing happens any more"
