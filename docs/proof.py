@@ -1,0 +1,115 @@
+"""Fills PROOF.md with what the prover says when something is taken from the proof: nothing of it is written by hand.
+
+    ./dev run python docs/proof.py
+
+Each block from a line `<!-- conjunct: NAME -->`, `<!-- axiom: NAME -->` or `<!-- table -->` to `<!-- end -->` is made
+anew; the prose and the pictures around the blocks stay as they are.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from quorate.checker.refinement import Tower
+from quorate.checker.specification import Function, brief
+from quorate.checker.study.report import finding_lines
+from quorate.checker.study.study import Examiner, Finding, Study
+from quorate.refinement.tower import tower
+
+GUIDE = Path(__file__).with_name("PROOF.md")
+BLOCK = re.compile(r"<!-- (conjunct|axiom|table):? ?(\w*) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+@cache
+def whole() -> Tower:
+    """The tower that the guide is about."""
+    return tower("multipaxos")
+
+
+def conjuncts() -> dict[str, Function]:
+    """Every invariant but that of consensus, by name: those of voting first, for they are why."""
+    multipaxos, voting, _ = whole().floors
+    return {f.__name__: f for spec in (voting, multipaxos) for f in spec.invariants}
+
+
+@cache
+def dropped(name: str) -> Study:
+    """What fails without a conjunct."""
+    return Examiner().drop(whole(), name)
+
+
+# Blocks ------------------------------------------------------------------------------------
+
+
+def said(f: Function) -> str:
+    """A conjunct as its specification has it."""
+    file = f"spec/{f.__module__.rpartition('.')[2]}.py"
+    return f"[`{file}`](../{file}) says:\n\n```python\n{inspect.getsource(f).rstrip()}\n```"
+
+
+def conjunct(name: str) -> str:
+    """A conjunct in its own words, the steps that need it, and a counterexample without it."""
+    study = dropped(name)
+    needed = "\n".join(f"- `{step}`" for step in steps_of(study))
+    shown = fewest(study.findings)
+    lines = "\n".join(finding_lines(shown))
+    return (
+        f"{said(conjuncts()[name])}\n\nWithout it, these steps of the proof fail:\n\n{needed}\n\n"
+        f"`quorate prove --drop {name}` shows the smallest counterexample to each"
+        f"{', this one among them' if len(study.findings) > 1 else ''}:\n\n```\n{lines}\n```"
+    )
+
+
+def axiom(name: str) -> str:
+    """What fails without an axiom, and a counterexample in which no set is empty if there is one."""
+    study = Examiner().drop_axiom(whole(), name)
+    needed = "\n".join(f"- `{step}`" for step in steps_of(study))
+    lines = "\n".join(finding_lines(fewest([f for f in study.findings if f.smallest] or study.findings)))
+    return f"Without it, these steps of the proof fail:\n\n{needed}\n\n```\n{lines}\n```"
+
+
+def steps_of(study: Study) -> Iterator[str]:
+    """The obligations that fail."""
+    return (str(f.outcome.obligation) for f in study.findings)
+
+
+def fewest(findings: Sequence[Finding]) -> Finding:
+    """The finding that is easiest to follow."""
+    return min(findings, key=lambda f: f.rows)
+
+
+def table() -> str:
+    """Every conjunct in a line: what it says, and how many steps of the proof need it."""
+    rows = [
+        f"| [`{name}`](#{name}) | {f.__module__.rpartition('.')[2]} | {brief(f)} | "
+        f"{', '.join(f'`{x}`' for x in needing(name))} |"
+        for name, f in conjuncts().items()
+    ]
+    return "\n".join(["| conjunct | of | says | the steps that need it |", "|---|---|---|---|", *rows])
+
+
+def needing(name: str) -> Iterator[str]:
+    """The actions whose steps fail without a conjunct, each once; `invariant` is what follows without a step."""
+    actions = (f.outcome.obligation.action for f in dropped(name).findings)
+    return iter(dict.fromkeys("agreement itself" if a == "invariant" else a for a in actions))
+
+
+MAKE = {"conjunct": conjunct, "axiom": axiom, "table": lambda _: table()}
+
+
+def drawn(text: str) -> str:
+    """The guide with every block made anew."""
+
+    def made(found: re.Match[str]) -> str:
+        kind, name = found[1], found[2]
+        return f"<!-- {kind}{f': {name}' if name else ''} -->\n{MAKE[kind](name)}\n<!-- end -->"
+
+    return BLOCK.sub(made, text)
+
+
+if __name__ == "__main__":
+    GUIDE.write_text(drawn(GUIDE.read_text()))
