@@ -74,7 +74,7 @@ class Ground:
     # Gates -------------------------------------------------------------------------------
 
     def negation(self, claim: Claim) -> Claim:
-        return (not claim) if isinstance(claim, bool) else z3.Not(claim)
+        return (not claim) if isinstance(claim, bool) else gate(z3.Not(claim))
 
     def conj(self, claims: Iterable[Claim]) -> Claim:
         """The conjunction; nothing more is asked for once one is false."""
@@ -84,7 +84,7 @@ class Ground:
                 return False
             if claim is not True:
                 open_.append(claim)
-        return z3.And(open_) if len(open_) > 1 else open_[0] if open_ else True
+        return gate(z3.And(open_)) if len(open_) > 1 else open_[0] if open_ else True
 
     def disj(self, claims: Iterable[Claim]) -> Claim:
         """The disjunction; nothing more is asked for once one is true."""
@@ -94,4 +94,10 @@ class Ground:
                 return True
             if claim is not False:
                 open_.append(claim)
-        return z3.Or(open_) if len(open_) > 1 else open_[0] if open_ else False
+        return gate(z3.Or(open_)) if len(open_) > 1 else open_[0] if open_ else False
+
+
+def gate(made: object) -> z3.BoolRef:
+    """What Z3 made of claims: a claim."""
+    assert isinstance(made, z3.BoolRef), "claims make claims"
+    return made
