@@ -21,7 +21,7 @@ from .console import Work, print_json
 from .main import Exit
 from .proving import Way, proving_options, save_queries, write_file
 from .specs import OURS, list_mutants, mutant_options, spec_argument, tower_of
-from .study import Asked, refuted, study, study_options
+from .study import Asked, refuse_what_does_not_go_together, refuted, study, study_options
 
 CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
 
@@ -51,6 +51,7 @@ def prove(spec: str, mutant: str | None, list_them: bool, as_json: bool, **optio
     way = Way.of(options)
     tower = tower_of(spec, mutant)
     asked = Asked(mutant=None if way.writes else mutant, **options)
+    refuse_what_does_not_go_together(asked)
     if asked and way.writes:
         raise click.UsageError(
             "--html, --graph and --save-queries are of a whole proof; leave the study away"

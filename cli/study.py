@@ -65,6 +65,23 @@ class Asked:
         return self.bmc is not None or self.k_induction is not None
 
 
+def refuse_what_does_not_go_together(asked: Asked) -> None:
+    """Raises `click.UsageError` for options of which one would be passed over in silence."""
+    kinds = {
+        "--drop": asked.drop,
+        "--without-axiom": asked.without_axiom,
+        "--all-drops": asked.all_drops,
+        "--bmc": asked.bmc is not None,
+        "--k-induction": asked.k_induction is not None,
+        "--strengthen": asked.strengthen,
+    }
+    given = [name for name, value in kinds.items() if value]
+    if len(given) > 1 and given != ["--drop", "--without-axiom"]:
+        raise click.UsageError(f"{' and '.join(given)}: ask for one at a time")
+    if asked.sizes and not asked.looks_ahead:
+        raise click.UsageError("-n is for --bmc and --k-induction; a proof is for any number of everything")
+
+
 def study_options(f: F) -> F:
     """The options, whose values a command collects as `Asked(**options, mutant=...)`."""
     for option in reversed(

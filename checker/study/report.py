@@ -59,9 +59,10 @@ def smallness(finding: Finding) -> str:
     """In what sense there is no smaller one."""
     if not finding.smallest:
         return f"With no set empty, no universe of up to {finding.excluded} members has a counterexample."
+    fewer = f"fewer than {finding.rows} rows" if finding.rows > 1 else "fewer rows"
     return (
         f"Nothing smaller will do: no universe of {finding.excluded} members or fewer has a counterexample, and none "
-        f"of this size has one with fewer than {finding.rows} rows."
+        f"of this size has one with {fewer}."
     )
 
 

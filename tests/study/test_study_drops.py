@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -186,12 +187,24 @@ def test_what_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
     assert len(said.splitlines()) == 1
 
 
-def test_a_superfluous_invariant_is_called_so(
-    tmp_path: object, spec_of: Callable[..., object], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--bmc", "2", "--drop", "agreement"], "--drop and --bmc: ask for one at a time"),
+        (["--strengthen", "--all-drops"], "--all-drops and --strengthen: ask for one at a time"),
+        (["-n", "value=3"], "-n is for --bmc and --k-induction"),
+        (["--drop", "agreement", "-n", "value=3"], "-n is for --bmc and --k-induction"),
+    ],
+)
+def test_no_option_is_passed_over_in_silence(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pathlib import Path
+    assert run(["prove", "consensus", *options]) == Exit.BAD_INPUT
+    assert words in capsys.readouterr().err
 
-    file = Path(str(tmp_path)) / "spare.py"
+
+def test_a_superfluous_invariant_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "spare.py"
     file.write_text(SPARE)
     assert run(["prove", str(file), "--all-drops"]) == Exit.VIOLATED
     lines = capsys.readouterr().out.splitlines()

@@ -168,16 +168,17 @@ def test_every_size_comes_once_and_the_fewest_members_first() -> None:
 
 
 def test_every_choice_is_one_of_those_made_under_other_names() -> None:
-    a, b = Var("a", Acceptor), Var("b", Acceptor)
-    x, y = Var("x", Ballot), Var("y", Ballot)
+    params = [*(Var(name, Acceptor) for name in "abcd"), Var("x", Ballot)]
     sizes = {Acceptor: 3, Ballot: 2}
-    made = {tuple(c.values()) for c in choices((a, b, x, y), sizes, {Acceptor})}
-    every = set(itertools.product(range(3), range(3), range(2), range(2)))
+    made = {tuple(c.values()) for c in choices(params, sizes, {Acceptor})}
+    every = set(itertools.product(*(range(sizes[x.sort]) for x in params)))
     renamed = {
-        (names[i], names[j], m, n) for i, j, m, n in made for names in itertools.permutations(range(3))
+        (*(names[i] for i in members), x)
+        for *members, x in made
+        for names in itertools.permutations(range(3))
     }
     assert renamed == every
-    assert len(made) == 2 * 4
+    assert len(made) == 2 * (1 + 7 + 6), "partitions of four into at most three"
 
 
 # Readings ------------------------------------------------------------------------------------
