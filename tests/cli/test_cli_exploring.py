@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ Capture = pytest.CaptureFixture[str]
 TWO = ["-n", "acceptor=3", "-n", "ballot=2", "-n", "slot=1", "-n", "value=1"]
 ONE = ["-n", "acceptor=3", "-n", "ballot=1", "-n", "slot=1", "-n", "value=1"]
 LIVELOCK = ["check", *TWO, "--liveness", "--unfair", "propose"]
-DUEL = str(Path(__file__).resolve().parents[2] / "docs" / "examples" / "duel.py")
+ROOT = Path(__file__).resolve().parents[2]
+DUEL = str(ROOT / "docs" / "examples" / "duel.py")
 
 
 def test_liveness_holds_and_says_of_what(capsys: Capture) -> None:
@@ -36,6 +39,24 @@ def test_the_duel_is_shown_as_a_run_that_goes_round(capsys: Capture) -> None:
     assert run(["check", DUEL, "--liveness"]) == Exit.VIOLATED
     said = capsys.readouterr().out
     assert "     from here on, again and again:\n  2  prepare(m=l1)" in said
+
+
+@pytest.mark.parametrize(
+    "command", [LIVELOCK, ["check", "docs/examples/duel.py", "--liveness"]], ids=["livelock", "duel"]
+)
+def test_the_documentation_shows_what_is_printed(
+    command: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    document = (ROOT / "docs" / "LANGUAGE.md").read_text().splitlines()
+    begin = document.index(f"    $ quorate {' '.join(command)}") + 1
+    shown = [
+        line.strip() for line in itertools.takewhile(lambda line: line[:4].strip() == "", document[begin:])
+    ]
+    assert run(command) == Exit.VIOLATED
+    printed = [re.sub(r"py:\d+", "py:...", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert len(shown) > 5
+    assert [line for line in shown if line not in (*printed, "...")] == []
 
 
 def test_parameters_of_a_property_are_named(capsys: Capture) -> None:
