@@ -23,6 +23,8 @@ from .smallest import smallest
 MEMBERS_MAX = 9
 """Where the solver does not know, universes with up to so many members in all are searched."""
 
+ORDER_OF = "order of "
+
 Watcher = Callable[[str], None]
 """Told what is being worked on."""
 
@@ -98,7 +100,12 @@ def without_invariant(tower: Tower, name: str) -> Tower:
 
 
 def without_axiom(tower: Tower, asked: Iterable[Obligation], name: str) -> tuple[Obligation, ...]:
-    """Obligations that may not rely on an axiom, or on an order (`ballot_order`).  Raises `BadStudy`."""
+    """Obligations that may not rely on an axiom, or on an order: `ballot_order`, or `order of Ballot`.
+
+    Raises `BadStudy`.
+    """
+    if name.startswith(ORDER_OF):
+        name = f"{name.removeprefix(ORDER_OF).lower()}_order"
     known = [h.name for h in axioms_of(tower.floors[0]) + orders_of(tower.floors[0].sorts)]
     if name not in known:
         raise BadStudy(f"{tower.name} assumes no {name}; it assumes {', '.join(known) or 'nothing'}")

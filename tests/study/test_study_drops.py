@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from quorate.checker.explore.result import Limits
+from quorate.checker.prove.obligation import Obligation
 from quorate.checker.prove.proof import Proof, obligations
 from quorate.checker.prove.solving import Z3, Outcome, Solver
 from quorate.checker.refinement import Tower
@@ -46,12 +47,20 @@ def test_only_what_rests_on_an_invariant_is_asked_again() -> None:
 
 def test_without_an_axiom_nothing_may_rely_on_it() -> None:
     whole = tower("voting")
+    by_name, by_words = (
+        without_axiom(whole, obligations(whole), n) for n in ("ballot_order", "order of Ballot")
+    )
+    assert [names_of(o) for o in by_name] == [names_of(o) for o in by_words]
     for name in ("quorums_meet", "ballot_order"):
         left = without_axiom(whole, obligations(whole), name)
         assert [str(o) for o in left] == [str(o) for o in obligations(whole)]
         assert all(name not in {h.name for h in o.hypotheses} for o in left)
         pairs = zip(left, obligations(whole), strict=True)
         assert all(len(o.hypotheses) == len(p.hypotheses) - 1 for o, p in pairs if p.hypotheses)
+
+
+def names_of(o: Obligation) -> list[str]:
+    return [h.name for h in o.hypotheses]
 
 
 @pytest.mark.parametrize(

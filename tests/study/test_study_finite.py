@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any as Anything
 
 import pytest
 import z3
@@ -13,6 +14,7 @@ import z3
 from quorate.checker.evaluate import holds
 from quorate.checker.instance import Instance
 from quorate.checker.language import State, relations_of
+from quorate.checker.prove.obligation import Hypothesis, Obligation
 from quorate.checker.prove.proof import obligations
 from quorate.checker.prove.solving import Outcome
 from quorate.checker.refinement import Tower
@@ -23,7 +25,7 @@ from quorate.checker.study.sample import Sample
 from quorate.checker.study.smallest import fewest_rows, sizes_by_total, smallest
 from quorate.checker.study.study import without_axiom
 from quorate.checker.study.unrolling import over
-from quorate.checker.term import Var
+from quorate.checker.term import FALSE, All, Any, In, Member, Or, Var
 from quorate.refinement.tower import tower
 from quorate.spec.sorts import Acceptor, Ballot, Quorum, Slot, Value
 
@@ -157,6 +159,21 @@ def test_no_set_is_empty_in_what_is_shown() -> None:
     assert not quorums[0] & quorums[1]
 
 
+def test_sets_are_made_small_without_a_row_more() -> None:
+    """Who is not in q has a row: the fewest rows are none, and then q holds everybody."""
+    q, a, b = Var("q", Quorum), Var("a", Acceptor), Var("b", Ballot)
+    outside = All((q, a), Or((Member(a, q), Any((b,), In("left", (a, b))))))
+    o = Obligation("level", "invariant", "goal", "here", FALSE, (Hypothesis("outsiders have left", outside),))
+    found = fewest_rows(o, {Acceptor: 3, Quorum: 1, Ballot: 1})
+    assert found is not None
+    assert found.relations == {"left": frozenset()}
+    assert found.instance.members[Quorum] == (frozenset({"a1", "a2", "a3"}),)
+    free = replace(o, hypotheses=())
+    found = fewest_rows(free, {Acceptor: 3, Quorum: 1, Ballot: 1})
+    assert found is not None
+    assert [len(q) for q in found.instance.members[Quorum]] == [1]
+
+
 # Sizes and choices ---------------------------------------------------------------------------
 
 
@@ -207,9 +224,9 @@ def test_a_formula_means_the_same_over_atoms_as_by_the_letter(seed: int) -> None
 def _under(
     ground: Ground,
     claim: z3.BoolRef,
-    state: Mapping[str, Any],
+    state: Mapping[str, Anything],
     instance: Instance,
-    columns: Mapping[str, Any],
+    columns: Mapping[str, Anything],
 ) -> bool:
     """What a claim comes to in one state."""
     atoms = []
