@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -20,8 +20,6 @@ from ..checker.explore.result import Exploration, Limits, Watcher
 from ..checker.explore.simulate import simulate
 from ..checker.instance import Instance
 from ..checker.specification import Specification
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class CannotWrite(Exception):
@@ -149,7 +147,7 @@ OPTIONS = [
 ]
 
 
-def ways_options(f: F) -> Callable[..., Any]:
+def ways_options(f: Callable[..., Any]) -> Callable[..., Any]:
     """Adds these options to a command, which gets them as one argument, `ways`."""
 
     @wraps(f)

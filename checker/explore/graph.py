@@ -6,7 +6,7 @@ step that changes nothing is no edge.  This file knows no property.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -60,10 +60,11 @@ class Graph:
     def taken(self, move: int, to: int) -> Taken:
         """An edge as a step of a run."""
         name, args = self.moves[move]
-        return Taken(name, dict(zip(self._names(name), args, strict=True)), self.states[to])
+        return Taken(name, dict(zip(self._parameters[name], args, strict=True)), self.states[to])
 
-    def _names(self, action: str) -> Sequence[str]:
-        return [x.name for x in parameters(self.spec.action(action))]
+    @cached_property
+    def _parameters(self) -> Mapping[str, Sequence[str]]:
+        return {f.__name__: [x.name for x in parameters(f)] for f in self.spec.actions}
 
     def way_to(self, state: int) -> list[Edge]:
         """A shortest run from the initial state to this one, as the edges it takes."""
