@@ -50,11 +50,11 @@ def prove(spec: str, mutant: str | None, list_them: bool, as_json: bool, **optio
         return Exit.HOLDS
     way = Way.of(options)
     tower = tower_of(spec, mutant)
-    asked = Asked(mutant=None if way.writes else mutant, **options)
+    asked = Asked(mutant=None if way.is_of_a_whole_proof else mutant, **options)
     refuse_what_does_not_go_together(asked)
-    if asked and way.writes:
+    if asked and way.is_of_a_whole_proof:
         raise click.UsageError(
-            "--html, --graph and --save-queries are of a whole proof; leave the study away"
+            "--prover, --seeds, --cores, --html, --graph and --save-queries are of a whole proof; leave the study away"
         )
     if asked:
         return study(tower, asked, Z3(seconds_max=way.timeout_s), as_json)

@@ -48,6 +48,11 @@ class Way:
         """Whether files are wanted."""
         return any(path is not None for path in (self.html, self.graph, self.save_queries))
 
+    @property
+    def is_of_a_whole_proof(self) -> bool:
+        """Whether something is wanted that a study of one part of a proof does not give."""
+        return bool(self.writes or self.prover or self.seeds > 1 or self.cores)
+
     def solvers(self) -> Sequence[Solver]:
         """A solver for each prover and seed.  Raises `click.UsageError` if one is not installed."""
         names = dict.fromkeys(self.prover or ("z3",))

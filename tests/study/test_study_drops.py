@@ -200,6 +200,7 @@ def test_what_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
     ("options", "words"),
     [
         (["--bmc", "2", "--drop", "agreement"], "--drop and --bmc: ask for one at a time"),
+        (["--drop", "agreement", "--seeds", "2"], "are of a whole proof"),
         (["--strengthen", "--all-drops"], "--all-drops and --strengthen: ask for one at a time"),
         (["-n", "value=3"], "-n is for --bmc and --k-induction"),
         (["--drop", "agreement", "-n", "value=3"], "-n is for --bmc and --k-induction"),
