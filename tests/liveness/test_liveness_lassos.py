@@ -23,7 +23,7 @@ def graphs(draw: st.DrawFn) -> Edges:
     n = draw(st.integers(1, 6))
     pairs = [(v, w) for v in range(n) for w in range(n) if v != w]
     chosen = (
-        draw(st.lists(st.tuples(st.sampled_from(pairs), st.sampled_from(MOVES)), max_size=14))
+        draw(st.lists(st.tuples(st.sampled_from(pairs), st.sampled_from(MOVES)), min_size=n, max_size=16))
         if pairs
         else []
     )
@@ -171,6 +171,11 @@ def test_weak_fairness_asks_nothing_of_what_is_impossible_now_and_then() -> None
     found = lasso(edges, weak=[A, B, C], allowed=[0, 1])
     assert found == Lasso(0, (), ((A, 1), (B, 0)))
     assert lasso(edges, weak=[A, B], strong=[C], allowed=[0, 1]) is None
+
+
+def test_weak_fairness_is_served_by_passing_where_a_move_is_impossible() -> None:
+    edges: Edges = [[(C, 1), (A, 2)], [(B, 0)], []]
+    assert lasso(edges, weak=[A, B], allowed=[0, 1]) == Lasso(0, (), ((C, 1), (B, 0)))
 
 
 def test_strong_fairness_lets_a_run_settle_where_nothing_is_asked() -> None:

@@ -123,6 +123,7 @@ ALONE = "a @liveness says one thing"
         ("@liveness()\ndef p() -> Liveness:\n    return leads_to(all_shine)\n", "first the predicates"),
         ("@liveness()\ndef p() -> Liveness:\n    return eventually()\n", "first the predicates"),
         ("@liveness()\ndef p() -> Liveness:\n    return eventually(claim=all_shine)\n", "first the predicates"),
+        ("@liveness()\ndef p(m: Lamp) -> Liveness:\n    return eventually(all_shine, m=m)\n", "first the predicates"),
         ("@liveness()\ndef p() -> Liveness:\n    return eventually(shines)\n", "its parameters must be (Room)"),
         ("@liveness()\ndef p(m: Lamp) -> Liveness:\n    return eventually(all_shine, m)\n", "must be (Room, Lamp)"),
         ("@liveness()\ndef p() -> Liveness:\n    return eventually(shines, m)\n", "m is not defined"),
