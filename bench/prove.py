@@ -115,7 +115,7 @@ def by_cell(runs: dict[str, list[Run]], count: int) -> None:
 
 def main() -> None:
     """Measures and prints two tables, as docs/PERFORMANCE.md shows them."""
-    parser = argparse.ArgumentParser(prog="./dev bench prove", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="./dev bench prove", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument(
         "--cells", type=int, default=10, help="how many cells to show; the slowest come first"

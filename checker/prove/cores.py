@@ -78,8 +78,9 @@ def used_at_once(query: Query) -> list[int] | None:
     context = z3.Context()
     solver = z3.Solver(ctx=context)
     solver.set(unsat_core=True, rlimit=10 * STEPS_MAX)
-    for i, assertion in zip(everything, z3.parse_smt2_string(query.text, ctx=context), strict=True):
-        solver.assert_and_track(assertion, str(i))
+    parsed = z3.parse_smt2_string(query.text, ctx=context)
+    for i in everything:
+        solver.assert_and_track(parsed[i], str(i))
     if ask(solver) == z3.unsat:
         found = sorted(int(str(name)) for name in solver.unsat_core())
         if contradict(query, found) == z3.unsat:

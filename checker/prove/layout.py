@@ -22,7 +22,7 @@ GAP = 14.0
 """Between two nodes of a layer."""
 BEND_GAP = 7.0
 """Beside a bend."""
-LAYER_GAP = 58.0
+LAYER_GAP = 48.0
 """Between two layers, where the edges are."""
 
 

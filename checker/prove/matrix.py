@@ -34,7 +34,8 @@ class Cell:
     @property
     def result(self) -> Result:
         """Failed if it failed once, for then there is a counterexample; proved only if every run proved it."""
-        return min((o.result for o in self.outcomes), key=WORST_FIRST.index)
+        results = {o.result for o in self.outcomes}
+        return next(result for result in WORST_FIRST if result in results)
 
     @property
     def counterexample(self) -> Counterexample | None:

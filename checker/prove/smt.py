@@ -28,14 +28,17 @@ class Smt:
 
     context: z3.Context = field(default_factory=z3.Context)
     sorts: dict[type[Sort], z3.SortRef] = field(default_factory=dict)
+    names: dict[Var, str] = field(default_factory=dict)
     constants: dict[Var, z3.ExprRef] = field(default_factory=dict)
     predicates: dict[str, z3.FuncDeclRef] = field(default_factory=dict)
 
     def tell(self, solver: z3.Solver, query: Query) -> None:
         """Tells a solver of this context what a query says, and from here on speaks of the same things."""
         solver.from_string(query.text)
+        # Sorts and names are agreed on, no more: constants that nothing is said of would lead Z3 to a longer search.
         for x in query.variables:
-            self.constant(x)
+            self.sort(x.sort)
+            self.name(x)
 
     def sort(self, sort: type[Sort]) -> z3.SortRef:
         if sort not in self.sorts:
@@ -44,8 +47,12 @@ class Smt:
 
     def constant(self, x: Var) -> z3.ExprRef:
         if x not in self.constants:
-            self.constants[x] = z3.Const(variable_name(x, len(self.constants)), self.sort(x.sort))
+            self.constants[x] = z3.Const(self.name(x), self.sort(x.sort))
         return self.constants[x]
+
+    def name(self, x: Var) -> str:
+        """What a variable is called, from when it is first met."""
+        return self.names.setdefault(x, variable_name(x, len(self.names)))
 
     def predicate(self, name: str, sorts: Sequence[type[Sort]]) -> z3.FuncDeclRef:
         if name not in self.predicates:

@@ -10,7 +10,7 @@ from .layout import Layout, Point, lay_out
 from .matrix import Matrix
 from .proof_graph import GraphNode, ProofGraph, proof_graph
 
-CHARACTERS_MAX = 34
+CHARACTERS_MAX = 29
 """Where a long label is broken."""
 CHARACTER_WIDTH, LINE_HEIGHT, PADDING = 6.65, 15.0, 8.0
 MARGIN, LEGEND_HEIGHT = 24.0, 64.0
