@@ -55,12 +55,10 @@ def conjunct(name: str) -> str:
     """A conjunct in its own words, the steps that need it, and a counterexample without it."""
     study = dropped(name)
     needed = "\n".join(f"- `{step}`" for step in steps_of(study))
-    shown = fewest(study.findings)
-    lines = "\n".join(finding_lines(shown))
     return (
         f"{said(conjuncts()[name])}\n\nWithout it, these steps of the proof fail:\n\n{needed}\n\n"
         f"`quorate prove --drop {name}` shows the smallest counterexample to each"
-        f"{', this one among them' if len(study.findings) > 1 else ''}:\n\n```\n{lines}\n```"
+        f"{', this one among them' if len(study.findings) > 1 else ''}:\n\n```\n{told(fewest(study.findings))}\n```"
     )
 
 
@@ -68,8 +66,8 @@ def axiom(name: str) -> str:
     """What fails without an axiom, and a counterexample in which no set is empty if there is one."""
     study = Examiner().drop_axiom(whole(), name)
     needed = "\n".join(f"- `{step}`" for step in steps_of(study))
-    lines = "\n".join(finding_lines(fewest([f for f in study.findings if f.smallest] or study.findings)))
-    return f"Without it, these steps of the proof fail:\n\n{needed}\n\n```\n{lines}\n```"
+    shown = fewest([f for f in study.findings if f.smallest] or study.findings)
+    return f"Without it, these steps of the proof fail:\n\n{needed}\n\n```\n{told(shown)}\n```"
 
 
 def steps_of(study: Study) -> Iterator[str]:
@@ -82,20 +80,25 @@ def fewest(findings: Sequence[Finding]) -> Finding:
     return min(findings, key=lambda f: f.rows)
 
 
+def told(finding: Finding) -> str:
+    """A counterexample as the prover prints it."""
+    return "\n".join(line.rstrip() for line in finding_lines(finding))
+
+
 def table() -> str:
-    """Every conjunct in a line: what it says, and how many steps of the proof need it."""
+    """Every conjunct in a line: what it says, and what needs it."""
     rows = [
         f"| [`{name}`](#{name}) | {f.__module__.rpartition('.')[2]} | {brief(f)} | "
         f"{', '.join(f'`{x}`' for x in needing(name))} |"
         for name, f in conjuncts().items()
     ]
-    return "\n".join(["| conjunct | of | says | the steps that need it |", "|---|---|---|---|", *rows])
+    return "\n".join(["| conjunct | of | says | what fails without it |", "|---|---|---|---|", *rows])
 
 
 def needing(name: str) -> Iterator[str]:
-    """The actions whose steps fail without a conjunct, each once; `invariant` is what follows without a step."""
-    actions = (f.outcome.obligation.action for f in dropped(name).findings)
-    return iter(dict.fromkeys("agreement itself" if a == "invariant" else a for a in actions))
+    """The actions whose steps fail without a conjunct, and the properties that then follow no more, each once."""
+    failed = (f.outcome.obligation for f in dropped(name).findings)
+    return iter(dict.fromkeys(o.conjunct if o.action == "invariant" else o.action for o in failed))
 
 
 MAKE = {"conjunct": conjunct, "axiom": axiom, "table": lambda _: table()}
