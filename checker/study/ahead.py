@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ..explore.result import Violation, violation_json
 from ..instance import Instance
+from ..language import State
 from ..prove.counterexample import Counterexample
 from ..prove.obligation import Obligation
 from ..prove.proof import outcome_json
@@ -34,7 +35,8 @@ Verdict = Literal["holds", "violated", "unknown"]
 class Ahead:
     """What was seen of the first `depth` steps.
 
-    No run of the instance breaks a property, unless there is a `violation`.  `outcomes`, if a solver was `asked`, say
+    No run of the instance breaks a property, unless there is a `violation`; that may be one of another instance, which
+    then stands here in its place.  `outcomes`, if a solver was `asked`, say
     of any number of everything what holds at each depth; a property is asked until the solver does not know.
     """
 
@@ -93,12 +95,15 @@ def look_ahead(
         watch(f"step {at} of {depth}")
         if at:
             unrolling.extend()
-        if violation := next(filter(None, map(unrolling.violation, goals)), None):
+        violation = next(filter(None, map(unrolling.violation, goals)), None)
+        if violation is None:
+            any_size.ask(at, goals)
+            violation = any_size.violation
+        if violation is not None:
             break
-        any_size.ask(at, goals)
     return Ahead(
         spec.name,
-        instance,
+        any_size.instance or instance,
         unrolling.depth,
         tuple(f.__name__ for f in goals),
         violation,
@@ -110,11 +115,16 @@ def look_ahead(
 
 @dataclass
 class AnySize:
-    """Asks a solver, depth by depth, what holds of any number of everything."""
+    """Asks a solver, depth by depth, what holds of any number of everything.
+
+    Where it finds a run that breaks a property, that is the `violation`, in an `instance` as small as can be.
+    """
 
     spec: Specification
     solver: Solver | None
     outcomes: list[Outcome] = field(default_factory=list)
+    violation: Violation | None = None
+    instance: Instance | None = None
 
     def ask(self, depth: int, goals: Sequence[Function]) -> None:
         """Asks of one depth, but for what the solver did not know of a smaller one."""
@@ -122,7 +132,19 @@ class AnySize:
             return
         given_up = {o.obligation.conjunct for o in self.outcomes if o.result != "proved"}
         goals = tuple(f for f in goals if f.__name__ not in given_up)
-        self.outcomes += map(self.solver.discharge, bounded(self.spec, depth, goals))
+        for o in bounded(self.spec, depth, goals):
+            outcome = self.solver.discharge(o)
+            self.outcomes.append(outcome)
+            if outcome.result == "failed" and self.violation is None:
+                self.show(o, depth)
+
+    def show(self, o: Obligation, depth: int) -> None:
+        """Finds the run that breaks a property in the smallest instance there is."""
+        found = smallest(o, self.spec.sorts, MEMBERS_MAX, SEARCH_SECONDS_MAX).counterexample
+        if found is not None:
+            with found.instance.inhabited():
+                first = self.spec.init()
+            self.violation, self.instance = run_of(found, self.spec, depth, first), found.instance
 
 
 # K-induction ---------------------------------------------------------------------------------
@@ -185,18 +207,20 @@ def _decide(o: Obligation, spec: Specification, solver: Solver) -> tuple[Outcome
     outcome = solver.discharge(o)
     if outcome.result == "proved":
         return outcome, None
-    search = smallest(o, spec.sorts, MEMBERS_MAX, SEARCH_SECONDS_MAX)
-    shown = search.counterexample or outcome.counterexample
-    return (replace(outcome, result="failed", reason="") if shown else outcome), shown
+    found = smallest(o, spec.sorts, MEMBERS_MAX, SEARCH_SECONDS_MAX).counterexample
+    return (replace(outcome, result="failed", reason="") if found else outcome), found
 
 
-def run_of(found: Counterexample, spec: Specification, k: int) -> Violation:
-    """The run that a counterexample to k-induction is; its actions are found by the text."""
+def run_of(found: Counterexample, spec: Specification, k: int, first: State | None = None) -> Violation:
+    """The run of k steps that a counterexample is; its actions are found by the text.
+
+    `first` is the state it begins with, where that is not among the relations found.
+    """
     states = [
         spec.state(**{name: found.relations.get(f"{name}{AT}{i}", ()) for name in spec.now.relations})
         for i in range(k)
     ]
-    states.append(spec.state(**found.after))
+    states = [*([first] if first and states else states[:1]), *states[1:], spec.state(**found.after)]
     f = next(f for f in spec.properties if f.__name__ == found.obligation.conjunct)
     with found.instance.inhabited():
         steps = run_through(spec, found.instance, states)

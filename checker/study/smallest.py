@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..language import Sort
+from ..instance import Instance
+from ..language import Many, Sort, item_of
 from ..prove.counterexample import Counterexample
 from ..prove.obligation import Obligation
 from .compiling import Sizes, sorts_in
@@ -79,3 +80,15 @@ def fewest_rows(obligation: Obligation, sizes: Sizes) -> Counterexample | None:
         if (model := query.fewest()) is not None:
             found.append(query.read(model))
     return min(found, key=lambda c: sum(map(len, c.relations.values())), default=None)
+
+
+def completed(found: Counterexample, sorts: Sequence[type[Sort]]) -> Counterexample:
+    """A counterexample with one member for each sort of which it does not speak, so that the text can run over them."""
+    members = dict(found.instance.members)
+    for sort in sorts:
+        if sort not in members:
+            if issubclass(sort, Many):
+                members[sort] = (frozenset(members[item_of(sort)]),)
+            else:
+                members[sort] = (1 if sort.ordered else f"{sort.__name__.lower()}1",)
+    return replace(found, instance=Instance(members))

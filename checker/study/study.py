@@ -18,7 +18,7 @@ from ..prove.solving import Z3, Outcome, Solver
 from ..refinement import Tower
 from .again import objection
 from .reachable import Reachability, reachability
-from .smallest import smallest
+from .smallest import completed, smallest
 
 MEMBERS_MAX = 9
 """Where the solver does not know, universes with up to so many members in all are searched."""
@@ -201,7 +201,7 @@ class Examiner:
         assert first is not None, "what failed has a counterexample"
         members = max(self.bounds.members_max, sum(map(len, first.instance.members.values())))
         found = smallest(outcome.obligation, tower.floors[0].sorts, members, self.bounds.search_seconds_max)
-        shown = found.counterexample or first
+        shown = found.counterexample or completed(first, tower.floors[0].sorts)
         if doubt := objection(shown, tower):
             reason = f"the text does not bear out what the solver found: {doubt}"
             outcome = replace(outcome, result="unknown", reason=reason, counterexample=None)

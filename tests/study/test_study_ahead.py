@@ -117,6 +117,20 @@ def test_a_run_that_breaks_a_property_is_found_whatever_the_size() -> None:
     assert results == [{"proved"}, {"proved"}, {"proved", "failed"}]
 
 
+def test_a_run_of_a_larger_instance_is_shown_in_the_smallest_that_has_one(spec_of: SpecOf) -> None:
+    """Two nodes cannot break it, three can."""
+    crowd = spec_of(CROWD, "crowd")
+    small = Instance.of(crowd, {"node": 2})
+    assert look_ahead(crowd, small, 4).verdict == "holds"
+    seen = look_ahead(crowd, small, 4, Z3())
+    assert seen.verdict == "violated"
+    assert seen.violation is not None
+    assert len(seen.violation.steps) == 3
+    assert seen.instance.sizes() == {"node": 3}
+    steps = [(s.action, list(s.parameters.values())) for s in seen.violation.steps]
+    assert replay(crowd, seen.instance, steps)[0].up == frozenset()
+
+
 def test_what_the_solver_does_not_know_is_not_asked_again_and_is_not_passed_over(shrug: Solver) -> None:
     spec = find("consensus")
     seen = look_ahead(spec, Instance.of(spec), 3, shrug)
@@ -198,6 +212,35 @@ def test_an_instance_that_is_asked_for_is_the_only_one_looked_at(capsys: pytest.
     told = json.loads(capsys.readouterr().out)
     assert (told["instance"]["value"], told["any_size"]) == (3, None)
 
+
+CROWD = """
+class Node(Sort): ...
+
+
+class Crowd(State):
+    up: Set[Node]
+
+
+@init
+def nobody() -> Crowd:
+    return Crowd()
+
+
+@action
+def come(now: Crowd, n: Node) -> Crowd:
+    require((n,) not in now.up)
+    return now.but(up=now.up | {(n,)})
+
+
+@invariant
+def no_three(now: Crowd) -> bool:
+    return not any(
+        (n,) in now.up and (m,) in now.up and (o,) in now.up and n != m and m != o and n != o
+        for n in Node
+        for m in Node
+        for o in Node
+    )
+"""
 
 WRONG_AT_FIRST = """
 class Node(Sort): ...

@@ -14,6 +14,7 @@ import z3
 from quorate.checker.evaluate import holds
 from quorate.checker.instance import Instance
 from quorate.checker.language import State, relations_of
+from quorate.checker.prove.counterexample import Counterexample
 from quorate.checker.prove.obligation import Hypothesis, Obligation
 from quorate.checker.prove.proof import obligations
 from quorate.checker.prove.solving import Outcome
@@ -22,7 +23,7 @@ from quorate.checker.specification import Specification
 from quorate.checker.study.finite import choices
 from quorate.checker.study.ground import Ground
 from quorate.checker.study.sample import Sample
-from quorate.checker.study.smallest import fewest_rows, sizes_by_total, smallest
+from quorate.checker.study.smallest import completed, fewest_rows, sizes_by_total, smallest
 from quorate.checker.study.study import without_axiom
 from quorate.checker.study.unrolling import over
 from quorate.checker.term import FALSE, All, Any, In, Member, Or, Var
@@ -172,6 +173,18 @@ def test_sets_are_made_small_without_a_row_more() -> None:
     found = fewest_rows(free, {Acceptor: 3, Quorum: 1, Ballot: 1})
     assert found is not None
     assert [len(q) for q in found.instance.members[Quorum]] == [1]
+
+
+def test_a_sort_that_is_not_spoken_of_has_a_member_all_the_same() -> None:
+    o = Obligation("level", "invariant", "goal", "here", FALSE)
+    bare = Counterexample(o, Instance({Slot: ("s1",)}), {}, {})
+    whole = completed(bare, (Slot, Acceptor, Quorum, Ballot))
+    assert whole.instance.members == {
+        Slot: ("s1",),
+        Acceptor: ("acceptor1",),
+        Quorum: (frozenset({"acceptor1"}),),
+        Ballot: (1,),
+    }
 
 
 # Sizes and choices ---------------------------------------------------------------------------
