@@ -10,7 +10,7 @@ import pytest
 
 from quorate.checker.evaluate import Relations
 from quorate.checker.explore.referee import replay
-from quorate.checker.explore.result import Limits
+from quorate.checker.explore.result import Exploration, Limits
 from quorate.checker.instance import Instance
 from quorate.checker.language import State, relations_of
 from quorate.checker.prove.counterexample import Counterexample
@@ -158,6 +158,27 @@ def test_a_search_that_is_cut_short_decides_nothing(failing: Failing) -> None:
     assert answer is not None
     assert answer.answer == "undecided"
     assert "10 states" in answer.why
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_either_search_cut_short_leaves_it_undecided(
+    cut: int, failing: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first looks for the very state, the second for anything like it; here one of them stops early."""
+    less, (outcome, *_) = failing("multipaxos", "promises_leave")
+    found = smallest(outcome.obligation, less.floors[0].sorts, 9).counterexample
+    assert found is not None
+    whole_search, calls = reachable.search, itertools.count()
+
+    def search(*args: object) -> Exploration:
+        whole = whole_search(*args)  # type: ignore[arg-type]
+        return replace(whole, verdict="unknown", cut_short="it was late") if next(calls) == cut else whole
+
+    monkeypatch.setattr(reachable, "search", search)
+    answer = reachability(found, less, LIMITS)
+    assert answer is not None
+    assert (answer.answer, answer.why) == ("undecided", "it was late")
+    assert next(calls) == cut + 1
 
 
 def test_machine_code_answers_as_the_text_does(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
