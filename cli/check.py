@@ -136,8 +136,9 @@ def check(
 ) -> int:
     """Explore every state of a small cluster, and check every property in each.
 
-    SPEC is multipaxos, voting, consensus or the path of a specification of yours.  Every sort has two members, three
-    if sets are made of it, unless -n says otherwise.  What is violated is shown with a shortest way to it.
+    SPEC is multipaxos, voting, consensus, flexible, flexible_voting or the path of a specification of yours.  Every
+    sort has two members, three if sets are made of it, unless -n says otherwise.  What is violated is shown with a
+    shortest way to it.
     """
     if list_them:
         list_mutants(spec)

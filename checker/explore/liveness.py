@@ -98,9 +98,7 @@ def breaking(graph: Graph, fairness: Fairness, wanted: Liveness) -> Lasso | None
     if premise is None:
         starts = {0: 0}
     else:
-        starts = {
-            i: graph.depth[i] for i, state in enumerate(graph.states) if owing[i] and premise(state, *args)
-        }
+        starts = {i: graph.depth[i] for i, state in enumerate(graph.states) if premise(state, *args)}
     return shortest_lasso(fairness, starts, owing.__getitem__)
 
 

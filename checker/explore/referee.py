@@ -16,7 +16,17 @@ from ..instance import Instance
 from ..language import Refused, State
 from ..reading import parameters
 from ..specification import Function, Specification, brief, where
-from .result import Count, Exploration, Limits, Progress, Taken, Violation, Watcher
+from .result import (
+    DEADLOCK_CLAIM,
+    STEP_CLAIM,
+    Count,
+    Exploration,
+    Limits,
+    Progress,
+    Taken,
+    Violation,
+    Watcher,
+)
 
 StepCheck = Callable[[State, str, tuple[Any, ...], State], str | None]
 """Called with every step; returns the name of what the step breaks, or None."""
@@ -111,8 +121,7 @@ class Search:
         if not successors:
             self.deadlocks += 1
             if self.stop_at_deadlock:
-                claim = "In every state some action leads to another state."
-                return Violation("deadlock", claim, "", *self.path_to(now))
+                return Violation("deadlock", DEADLOCK_CLAIM, "", *self.path_to(now))
         return None
 
     def steps_from(self, now: State) -> Iterator[tuple[State, str, tuple[Any, ...]]]:
@@ -133,8 +142,7 @@ class Search:
         self, broken: str, now: State, name: str, args: tuple[Any, ...], nxt: State
     ) -> Violation:
         start, steps = self.path_to(now)
-        claim = "Every step of the lower specification is a step of the upper one, or changes nothing there."
-        return Violation(broken, claim, "", start, (*steps, self.step(name, args, nxt)))
+        return Violation(broken, STEP_CLAIM, "", start, (*steps, self.step(name, args, nxt)))
 
     def path_to(self, state: State) -> tuple[State, tuple[Taken, ...]]:
         """The initial state, and a shortest run from it."""

@@ -29,6 +29,11 @@ class Taken:
         return f"{self.action}({', '.join(f'{k}={show(v)}' for k, v in self.parameters.items())})"
 
 
+DEADLOCK_CLAIM = "In every state some action leads to another state"
+STEP_CLAIM = "Every step of the lower specification is a step of the upper one, or changes nothing there"
+"""What a deadlock and a step that refines nothing break; no text of the specification says it."""
+
+
 @dataclass(frozen=True)
 class Violation:
     """A run from the initial state to one that breaks a property, or over a step that breaks a refinement.

@@ -16,7 +16,17 @@ from ..instance import Instance
 from ..language import Refused, State
 from ..specification import Function, Specification, brief, where
 from .referee import Search, StepCheck
-from .result import Count, Exploration, Limits, Progress, Taken, Violation, Watcher
+from .result import (
+    DEADLOCK_CLAIM,
+    STEP_CLAIM,
+    Count,
+    Exploration,
+    Limits,
+    Progress,
+    Taken,
+    Violation,
+    Watcher,
+)
 
 STEPS_MAX = 1_000
 """A walk ends here, if not before; a limit of depth says otherwise."""
@@ -27,8 +37,7 @@ PROGRESS_EVERY_WALKS = 20
 Broken: TypeAlias = Function | str | None
 """What a walk found broken: a property, something known by its name alone, or nothing."""
 
-CLAIMS = {"deadlock": "In every state some action leads to another state."}
-STEP_CLAIM = "Every step of the lower specification is a step of the upper one, or changes nothing there."
+CLAIMS = {"deadlock": DEADLOCK_CLAIM}
 
 
 @dataclass

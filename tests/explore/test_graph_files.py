@@ -106,6 +106,13 @@ def test_itf_has_every_state_on_some_shortest_run(tiny: tuple[Graph, Exploration
     assert seen == set(range(len(graph.states)))
 
 
+def test_no_run_in_itf_is_the_beginning_of_another() -> None:
+    """With one ballot there is one first step, so the initial state is the end of no run."""
+    graph, found = explored(CORE, Instance.of(CORE, {**TINY, "ballot": 1}))
+    assert len(graph.edges[0]) == 1
+    assert min(len(json.loads(line)["states"]) for line in dump("itf", graph, found)) > 1
+
+
 def test_a_graph_that_nobody_can_read_is_not_written(tiny: tuple[Graph, Exploration]) -> None:
     graph, found = tiny
     large = Graph(CORE, states=graph.states * (STATES_MAX // len(graph.states) + 1))

@@ -169,7 +169,7 @@ def test_a_state_that_nothing_leaves_is_a_deadlock(box: Callable[[str], Specific
     assert found.violation is not None
     assert found.violation.property == "deadlock"
     assert [str(s) for s in found.violation.steps] == ["put(i=i1)", "lose(i=i1)", "put(i=i2)", "lose(i=i2)"]
-    assert found.violation.claim == "In every state some action leads to another state."
+    assert found.violation.claim == "In every state some action leads to another state"
 
 
 def test_the_first_state_may_be_what_is_wrong(box: Callable[[str], Specification]) -> None:
