@@ -201,6 +201,11 @@ def test_the_shorter_way_and_cycle_together_is_shown() -> None:
     assert lasso(edges, weak=[A, B], allowed=[0, 1, 2]) == Lasso(0, ((A, 1),), ((A, 2), (A, 1)))
 
 
+def test_a_cycle_at_hand_is_shown_before_an_end_far_away() -> None:
+    edges: Edges = [[(A, 1), (C, 2)], [(B, 0)], [(C, 3)], [(C, 4)], []]
+    assert lasso(edges, weak=[A, B, C]) == Lasso(0, (), ((A, 1), (B, 0)))
+
+
 @pytest.mark.parametrize(("far", "start"), [(0, 0), (5, 1)])
 def test_a_start_is_as_far_as_it_is_from_the_beginning(far: int, start: int) -> None:
     """Of two places to stop, the one nearer to where the run began is shown."""

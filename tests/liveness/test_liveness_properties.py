@@ -213,6 +213,13 @@ def test_lamps(spec_with: SpecWith, fairness: str, claim: str, verdict: str) -> 
     assert check(spec, {"lamp": 2}).verdict == verdict
 
 
+def test_what_held_once_may_end(spec_with: SpecWith) -> None:
+    """Every lamp is out at the start, which is enough; that one may shine for ever after is no objection."""
+    once = spec_with("@liveness()\ndef p(m: Lamp) -> Liveness:\n    return eventually(out, m)\n")
+    assert check(once, {"lamp": 1}).verdict == "holds"
+    assert check(spec_with(LIGHT_LEADS.format("", "shines, out")), {"lamp": 1}).verdict == "violated"
+
+
 def test_each_member_is_served_by_itself(spec_with: SpecWith) -> None:
     """Fairness to lighting as a whole would be kept by lighting one of the lamps for ever."""
     text = LIGHT_LEADS.format("weak=[light]", "out, shines_or_gone")
