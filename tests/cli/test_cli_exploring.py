@@ -39,6 +39,7 @@ def test_the_duel_is_shown_as_a_run_that_goes_round(capsys: Capture) -> None:
     assert run(["check", DUEL, "--liveness"]) == Exit.VIOLATED
     said = capsys.readouterr().out
     assert "     from here on, again and again:\n  2  prepare(m=l1)" in said
+    assert "nothing happens any more" not in said
 
 
 @pytest.mark.parametrize(
