@@ -113,7 +113,8 @@ def study_options(f: F) -> F:
             click.option(
                 "--strengthen",
                 is_flag=True,
-                help="Look for an inductive invariant, from the safety properties alone.",
+                help="Look for an inductive invariant, from the safety properties alone "
+                "(seconds for voting, many minutes for multipaxos).",
             ),
             size_option,
         )

@@ -29,7 +29,7 @@ from quorate.refinement.tower import tower
 from quorate.spec import voting_mutants
 
 Failing = Callable[[str, str], tuple[Tower, list[Outcome]]]
-QUICK = Bounds(members_max=7, explorer=Limits(states_max=20_000))
+QUICK = Bounds(members_max=7, search_seconds_max=None, explorer=Limits(states_max=20_000))
 
 
 # What is asked -------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_dropping_an_invariant_exits_as_refuted(capsys: pytest.CaptureFixture[st
 
 def test_a_run_is_told_as_data_too() -> None:
     whole = tower("voting")
-    told = study_json(Examiner(bounds=Bounds(9, 60.0, QUICK.explorer)).drop_axiom(whole, "ballot_order"))
+    told = study_json(Examiner(bounds=Bounds(9, None, QUICK.explorer)).drop_axiom(whole, "ballot_order"))
     runs = [f["reachability"]["run"] for f in told["findings"] if f["reachability"]["answer"] == "reachable"]
     assert runs
     assert all(r["steps"][0]["action"] in ("propose", "leave") for r in runs)

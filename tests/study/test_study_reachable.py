@@ -31,7 +31,7 @@ from quorate.refinement.tower import tower
 from quorate.spec.sorts import Acceptor, Ballot, Quorum, Slot, Value
 
 Failing = Callable[[str, str], tuple[Tower, list[Outcome]]]
-LIMITS = Limits(states_max=20_000, seconds_max=60.0)
+LIMITS = Limits(states_max=20_000)
 
 
 def relations(state: State) -> Relations:
