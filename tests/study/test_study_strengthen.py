@@ -20,8 +20,9 @@ from quorate.checker.specification import Specification, load
 from quorate.checker.study.early import refuted_early
 from quorate.checker.study.grammar import Clause, Grammar, free_in
 from quorate.checker.study.houdini import Houdini
+from quorate.checker.study.sample import Sample
 from quorate.checker.study.saying import invariant_text, said
-from quorate.checker.study.strengthen import Effort, Known, arbitrary_states, strengthen
+from quorate.checker.study.strengthen import Effort, Known, Search, arbitrary_states, strengthen
 from quorate.checker.term import All, In, Less, Not, put
 from quorate.cli.main import Exit, run
 from quorate.cli.specs import find
@@ -195,6 +196,17 @@ def test_a_candidate_has_no_free_variable(voting_clauses: list[Clause]) -> None:
         t = clause.formula
         assert isinstance(t, All)
         assert set(free_in(t.body)) == set(t.vars)
+
+
+def test_what_no_state_could_break_is_no_candidate(token: Specification) -> None:
+    search = Search(token, Z3(), QUICK, token.safety, lambda _: None)
+    samples = [Sample.explored(token, i, QUICK.states_max) for i in search.instances()]
+    instance = samples[0].instance
+    states = [_relations(s) for s in arbitrary_states(token, instance, QUICK.arbitrary)]
+    true = search.true(samples)
+    assert true
+    for clause in true:
+        assert not all(holds(clause.formula, s, {}, instance.members) for s in states), said(clause.formula)
 
 
 def test_arbitrary_states_are_the_same_every_time() -> None:
