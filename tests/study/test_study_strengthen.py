@@ -23,7 +23,7 @@ from quorate.checker.study.houdini import Houdini
 from quorate.checker.study.sample import Sample
 from quorate.checker.study.saying import invariant_text, said
 from quorate.checker.study.strengthen import Effort, Known, Search, arbitrary_states, strengthen
-from quorate.checker.term import All, In, Less, Not, put
+from quorate.checker.term import All, And, Eq, In, Less, Not, Or, Var, put
 from quorate.cli.main import Exit, run
 from quorate.cli.specs import find
 from quorate.spec.sorts import Ballot, Slot, Value
@@ -238,6 +238,15 @@ def test_what_is_said_means_what_was_meant(voting_clauses: list[Clause], tmp_pat
         for i, c in enumerate(clauses):
             meant = holds(c.formula, state, {}, instance.members)
             assert holds(again.claims[f"clause_{i}"], state, {}, instance.members) == meant, made[i]
+
+
+def test_parts_that_would_be_misread_stand_in_brackets() -> None:
+    b, c = Var("b", Ballot), Var("c", Ballot)
+    less, more, same = Less(b, c), Less(c, b), Eq(b, c)
+    both = All((b, c), And((Or((less, same)), more)))
+    assert said(both) == "all((b < c or b == c) and c < b for b in Ballot for c in Ballot)"
+    neither = All((b, c), Not(Or((less, more))))
+    assert said(neither) == "all(not (b < c or c < b) for b in Ballot for c in Ballot)"
 
 
 # Early ---------------------------------------------------------------------------------------
