@@ -33,10 +33,10 @@ def measure(prover: str, seed: int) -> None:
     from quorate.checker.prove.obligation import Obligation
     from quorate.checker.prove.proof import prove
     from quorate.checker.prove.second import Cvc5
-    from quorate.checker.prove.solving import Z3, Outcome
+    from quorate.checker.prove.solving import Z3, Outcome, Solver
     from quorate.refinement.tower import tower
 
-    solver = {"z3": Z3, "cvc5": Cvc5}[prover](seed)
+    solver: Solver = Z3(seed) if prover == "z3" else Cvc5(seed)
 
     @dataclass
     class Timed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def needing(name: str) -> Iterator[str]:
     return iter(dict.fromkeys(o.conjunct if o.action == "invariant" else o.action for o in failed))
 
 
-MAKE = {"conjunct": conjunct, "axiom": axiom, "table": lambda _: table()}
+MAKE: dict[str, Callable[[str], str]] = {"conjunct": conjunct, "axiom": axiom, "table": lambda _: table()}
 
 
 def drawn(text: str) -> str:

@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from .components import components
+from ..components import components
 from .graph import Edge
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import assert_never
 
+from ..components import along, components
 from ..language import Sort
 from ..term import All, And, Any, Eq, Formula, Implies, In, Less, Member, Not, Or, Truth, Var
-from .graph import components
 from .obligation import Obligation
 
 DENIED = "the goal denied"
@@ -41,7 +41,7 @@ class Fragment:
         """The edges that lie on a cycle, a map for each group of sorts that lead to one another."""
         nodes = tuple(dict.fromkeys(sort for edge in self.edges for sort in edge))
         out = []
-        for group in components(nodes, self.edges):
+        for group in components(nodes, along(self.edges)):
             inside = {e: names for e, names in self.edges.items() if {*e} <= {*group}}
             if inside:
                 out.append(inside)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import mean
 
-from .graph import components
+from ..components import along, components
 
 Edge = tuple[str, str]
 Point = tuple[float, float]
@@ -46,7 +46,7 @@ def lay_out(sizes: Mapping[str, Point], edges: Sequence[Edge]) -> Layout:
 
 def layers_of(nodes: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
     """For each node, the length of the longest way to it; nodes that lead to one another share a layer."""
-    groups = components(nodes, edges)[::-1]
+    groups = list(components(nodes, along(edges)))[::-1]
     of = {n: i for i, group in enumerate(groups) for n in group}
     layer = [0] * len(groups)
     for i, group in enumerate(groups):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.checker.explore.components import components
+from quorate.checker.components import components
 from quorate.checker.explore.graph import Edge
 from quorate.checker.explore.lasso import Fairness, Lasso, shortest_lasso
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
+from quorate.checker.components import along, components
 from quorate.checker.language import Many, Sort
 from quorate.checker.prove.fragment import DENIED, fragment_of
-from quorate.checker.prove.graph import components
 from quorate.checker.prove.obligation import Hypothesis, Obligation
 from quorate.checker.prove.proof import obligations
 from quorate.checker.refinement import Tower
@@ -106,7 +106,7 @@ def test_components_are_what_leads_both_ways(graph: tuple[int, set[tuple[int, in
     reach = {(i, i) for i in range(size)} | arrows
     for k in range(size):
         reach |= {(i, j) for i in range(size) for j in range(size) if (i, k) in reach and (k, j) in reach}
-    groups = components(range(size), arrows)
+    groups = list(components(range(size), along(arrows)))
     place = {n: i for i, group in enumerate(groups) for n in group}
     assert sorted(place) == list(range(size))
     for i in range(size):

@@ -6,16 +6,27 @@ graph algorithms", SIAM Journal on Computing 1 (1972).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from typing import TypeVar
+
+V = TypeVar("V", bound=Hashable)
 
 
-def components(vertices: Collection[int], successors: Callable[[int], Iterable[int]]) -> Iterator[list[int]]:
+def along(edges: Iterable[tuple[V, V]]) -> Callable[[V], Iterable[V]]:
+    """What follows each vertex, of a graph that is given by its edges."""
+    following: dict[V, list[V]] = {}
+    for source, target in edges:
+        following.setdefault(source, []).append(target)
+    return lambda v: following.get(v, ())
+
+
+def components(vertices: Collection[V], successors: Callable[[V], Iterable[V]]) -> Iterator[list[V]]:
     """The components of the graph restricted to `vertices`, each after those that it leads to."""
     inside = frozenset(vertices)
-    order: dict[int, int] = {}
-    lowest: dict[int, int] = {}
-    path: list[int] = []
-    on_path: set[int] = set()
+    order: dict[V, int] = {}
+    lowest: dict[V, int] = {}
+    path: list[V] = []
+    on_path: set[V] = set()
     for root in vertices:
         if root in order:
             continue
@@ -41,7 +52,7 @@ def components(vertices: Collection[int], successors: Callable[[int], Iterable[i
                 if work:
                     lowest[work[-1][0]] = min(lowest[work[-1][0]], lowest[v])
                 if lowest[v] == order[v]:
-                    component: list[int] = []
+                    component: list[V] = []
                     while v in on_path:
                         component.append(path.pop())
                         on_path.remove(component[-1])
