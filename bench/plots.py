@@ -49,9 +49,10 @@ def draw_rate(plt: Any, runs: Runs, file: Path) -> None:
         )
         if at:
             axes.plot([x for x, _, _ in at], [y for _, y, _ in at], mark + "-", color=colour, label=label)
-        if tool == "quorate, 2":
-            for x, y, model in at:
-                axes.annotate(model, (x, y), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+    for model, contested in runs.items():
+        if ":" not in model:
+            x, y = next(iter(contested.values()))[0]["distinct"], max(map(rate, contested.values()))
+            axes.annotate(model, (x, y), (0, 7), textcoords="offset points", ha="center", fontsize=8)
     axes.set(xscale="log", yscale="log", xlabel="distinct states", ylim=(0.2, 20))
     axes.set_ylabel("million distinct states a second\n(processor time, divided by workers)")
     axes.set_yticks([0.2, 0.5, 1, 2, 5, 10, 20], labels=["0.2", "0.5", "1", "2", "5", "10", "20"])
