@@ -36,15 +36,17 @@ KNOWN = {
     "3,2,1,2": (3_921, 9_442),
     "3,3,1,2": (185_369, 491_535),
     "3,2,2,2": (661_073, 2_462_666),
+    "3,2,3,1": (8_532_241, 42_430_666),
+    "3,3,2,1": (35_611_289, 136_159_383),
     "3,3,2,2": (283_959_641, 1_149_664_791),
 }
 """States and edges."""
 SPIN = {"agreement": ("agreement",), "all": None}
 """What Spin asserts after every step: the one property that matters most, or all that we check."""
-GCC = ("gcc", "-O2", "-DSAFETY", "-DNOREDUCE")
+GCC = ("gcc", "-O2", "-DSAFETY", "-DNOREDUCE", "-DMEMLIM=8000")
 """One process has no interleavings to reduce, so nothing is lost, and some time won, without the reduction."""
 SLOTS_LOG2_MIN = 22
-SPIN_STATES_MAX = 20_000_000
+SPIN_STATES_MAX = 50_000_000
 """Models beyond this Spin is not asked for: its memory ends."""
 SAMPLE_STATES = 0.002
 Run = dict[str, Any]
