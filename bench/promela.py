@@ -28,7 +28,7 @@ SORTS = ("acceptor", "ballot", "slot", "value")
 
 def core(model: str) -> tuple[Specification, Instance]:
     """The core specification and its instance of these sizes, as `3,2,2,2`.  Raises `ValueError`."""
-    sizes = dict(zip(SORTS, map(int, model.split(",")), strict=True))
+    sizes: dict[str, int] = dict(zip(SORTS, map(int, model.split(",")), strict=True))
     spec = Specification.of(multipaxos)
     return spec, Instance.of(spec, sizes)
 
