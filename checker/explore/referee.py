@@ -156,6 +156,11 @@ class Search:
     def step(self, name: str, args: tuple[Any, ...], state: State) -> Taken:
         return Taken(name, dict(zip(self.names[name], args, strict=True)), state)
 
+    def counts(self) -> dict[str, Count]:
+        """What each action did so far, by name."""
+        names = (f.__name__ for f in self.spec.actions)
+        return {name: Count(self.taken.get(name, 0), self.found.get(name, 0)) for name in names}
+
     def seconds(self) -> float:
         return time.perf_counter() - self.started
 
@@ -197,10 +202,7 @@ def explore(
         depth=search.depth,
         seconds=search.seconds(),
         deadlocks=search.deadlocks,
-        actions={
-            f.__name__: Count(search.taken.get(f.__name__, 0), search.found.get(f.__name__, 0))
-            for f in spec.actions
-        },
+        actions=search.counts(),
         properties=tuple(p.__name__ for p in goals),
         violation=violation,
         cut_short=cut_short,

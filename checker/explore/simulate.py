@@ -19,7 +19,6 @@ from .referee import Search, StepCheck
 from .result import (
     DEADLOCK_CLAIM,
     STEP_CLAIM,
-    Count,
     Exploration,
     Limits,
     Progress,
@@ -158,10 +157,7 @@ def simulate(
         depth=simulation.steps_longest + 1,
         seconds=search.seconds(),
         deadlocks=len(simulation.ends),
-        actions={
-            f.__name__: Count(search.taken.get(f.__name__, 0), search.found.get(f.__name__, 0))
-            for f in spec.actions
-        },
+        actions=search.counts(),
         properties=tuple(p.__name__ for p in goals),
         violation=violation,
         cut_short="" if violation else why,
