@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import click
@@ -17,6 +18,7 @@ from .console import Work, print_json
 from .exploring import Ways, ways_options
 from .main import Exit
 from .specs import list_mutants, mutant_options, size_option, sizes_of, spec_argument, tower_of
+from .storing import Stores, storing_options
 
 CODES = {"holds": Exit.HOLDS, "violated": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
 
@@ -30,9 +32,10 @@ class Engines:
     refinement: Refinement | None
     limits: Limits
     deadlock: bool
-    symmetry: bool
+    symmetry: bool | Collection[str]
     workers: int | None
     exact: bool
+    stores: Stores
     watch: Watcher
 
     @property
@@ -55,7 +58,10 @@ class Engines:
         return replace(found, properties=(*found.properties, self.refinement.name))
 
     def compiled(self, soonest: bool) -> Exploration:
-        """Explored by machine code, or by the text if that answers sooner.  Raises `CannotExplore`."""
+        """Explored by machine code, or by the text if that answers sooner.
+
+        Raises `CannotExplore`, `BadSymmetry` and `BadCheckpoint`.
+        """
         from ..checker.native import explore
         from ..checker.native.soonest import explore as explore_soonest
 
@@ -67,6 +73,7 @@ class Engines:
             exact=self.exact,
             symmetry=self.symmetry,
             stop_at_deadlock=self.deadlock,
+            storage=self.stores.storage(),
             watch=self.watch,
         )
 
@@ -78,6 +85,7 @@ class Engines:
     "  quorate check voting\n"
     "  quorate check --mutant accept_below_promise\n"
     "  quorate check --liveness -n ballot=2 -n slot=1 -n value=1\n"
+    "  quorate check -n ballot=3 -n slot=2 --memory 8G --checkpoint run.ckpt\n"
     "  quorate check --simulate 1000 --seed 7 -n acceptor=5 -n ballot=4\n"
     "  quorate check path/to/my_spec.py",
 )
@@ -94,6 +102,12 @@ class Engines:
 @click.option("--deadlock", is_flag=True, help="A state that no action leaves is a violation.")
 @click.option(
     "--no-symmetry", is_flag=True, help="Store every state, not one of each orbit of interchangeable ones."
+)
+@click.option(
+    "--symmetry",
+    metavar="SORT",
+    multiple=True,
+    help="Take members of this sort alone for interchangeable, as --symmetry acceptor.  May be given several times.",
 )
 @click.option(
     "--engine",
@@ -115,7 +129,15 @@ class Engines:
 @click.option(
     "--exact", is_flag=True, help="Tell states apart by comparing them, not by 64-bit fingerprints."
 )
+@storing_options
 @ways_options
+@click.option(
+    "--show-code",
+    is_flag=False,
+    flag_value="guards",
+    type=click.Choice(["guards", "llvm"]),
+    help="Print what is compiled, each guard beside its line of the specification, or LLVM's assembly, and stop.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def check(
     spec: str,
@@ -127,11 +149,14 @@ def check(
     timeout_s: float | None,
     deadlock: bool,
     no_symmetry: bool,
+    symmetry: tuple[str, ...],
     engine: str,
     refinement: bool,
     workers: int | None,
     exact: bool,
+    stores: Stores,
     ways: Ways,
+    show_code: str | None,
     as_json: bool,
 ) -> int:
     """Explore every state of a small cluster, and check every property in each.
@@ -146,37 +171,65 @@ def check(
     tower = tower_of(spec, mutant)
     if refinement and not tower.refinements:
         raise click.UsageError(f"--refinement: {tower.name} refines nothing; it is the top of its tower")
-    if refinement and engine == "native":
-        raise click.UsageError("--refinement is checked by the referee; leave --engine away")
+    if no_symmetry and symmetry:
+        raise click.UsageError("--symmetry and --no-symmetry: choose one")
+    native = "--engine native" if engine == "native" else stores.asked()
+    if native and (refinement or engine == "referee"):
+        other = "--refinement" if refinement else "--engine referee"
+        raise click.UsageError(f"{other} is done by the specification's own text; leave {native} away")
     ways.refuse_what_does_not_go_together(
-        native=engine == "native", refinement=refinement, deadlock=deadlock, as_json=as_json
+        native=native, refinement=refinement, deadlock=deadlock, as_json=as_json
     )
     specification = tower.floors[0]
     instance = Instance.of(specification, sizes_of(sizes))
+    if show_code:
+        print_code(specification, instance, show_code)
+        return Exit.HOLDS
     with Work(f"exploring {specification.name}, {instance}") as work:
-
-        def watch(p: Progress) -> None:
-            work.at(f"depth {p.depth}, {p.distinct:,} states, {p.queue:,} to expand, {p.seconds:.0f} s")
-
         engines = Engines(
             specification,
             instance,
             tower.refinements[0] if refinement else None,
             limits=Limits(max_states, max_depth, timeout_s),
             deadlock=deadlock,
-            symmetry=not no_symmetry,
+            symmetry=symmetry or not no_symmetry,
             workers=workers,
             exact=exact,
-            watch=watch,
+            stores=stores,
+            watch=lambda progress: work.at(*told(progress)),
         )
-        found = ways.explored(specification, instance, engines.limits, engines.step_checks, deadlock, watch)
+        found = ways.explored(
+            specification, instance, engines.limits, engines.step_checks, deadlock, engines.watch
+        )
         if found is None:
             by_text = refinement or engine == "referee"
-            found = engines.referee() if by_text else engines.compiled(soonest=engine == "auto")
+            found = engines.referee() if by_text else engines.compiled(engine == "auto" and not native)
     ways.write(found)
     if not ways.dump:
         report(found, as_json)
     return CODES[found.verdict]
+
+
+def told(p: Progress) -> tuple[str, str]:
+    """How far a search has come, and how often each action was taken."""
+    rate = p.distinct / p.seconds if p.seconds else 0.0
+    parts = [f"depth {p.depth}", f"{p.distinct:,} states", f"{p.queue:,} to expand", f"{rate:,.0f}/s"]
+    if p.generated:
+        parts.insert(1, f"{p.generated:,} generated")
+    if p.memory_bytes:
+        parts.append(f"{p.memory_bytes / 2**20:,.0f} MiB")
+    taken = ", ".join(f"{name} {count:,}" for name, count in p.taken.items())
+    return ", ".join([*parts, f"{p.seconds:.0f} s"]), taken
+
+
+def print_code(spec: Specification, instance: Instance, form: str) -> None:
+    """Prints what machine code is made of, or the assembly that it is made from."""
+    from ..checker.native.listing import listing
+    from ..checker.native.program import compile_program
+
+    program = compile_program(spec, instance, spec.properties)
+    for line in listing(spec, program) if form == "guards" else program.assembly.splitlines():
+        click.echo(line)
 
 
 def report(found: Exploration, as_json: bool) -> None:

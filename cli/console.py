@@ -36,10 +36,10 @@ class Work:
             self._status.start()
         return self
 
-    def at(self, text: str) -> None:
-        """Says how far the work has come; off a terminal, at most once in a few seconds."""
+    def at(self, text: str, more: str = "") -> None:
+        """Says how far the work has come; off a terminal, at most once in a few seconds, and without `more`."""
         if self._status is not None:
-            self._status.update(f"{self.title}: {text}")
+            self._status.update(f"{self.title}: {text}" + (f"\n  {more}" if more else ""))
         elif time.monotonic() - self._said_s >= PLAIN_LINE_EVERY_S:
             self._said_s = time.monotonic()
             click.echo(f"{self.title}: {text}", err=True)

@@ -11,6 +11,7 @@ ERRORS: Mapping[str, tuple[str, ...]] = {
     "checker.instance": ("BadInstance",),
     "checker.language": ("BadDeclaration",),
     "checker.mutation": ("BadMutant",),
+    "checker.native.checkpoint": ("BadCheckpoint",),
     "checker.native.explore": ("CannotExplore",),
     "checker.native.symmetry": ("BadSymmetry",),
     "checker.prove.proof": ("NothingToProve",),

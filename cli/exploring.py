@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import wraps
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,6 +18,7 @@ from ..checker.explore.result import Exploration, Limits, Watcher
 from ..checker.explore.simulate import simulate
 from ..checker.instance import Instance
 from ..checker.specification import Specification
+from .specs import gathered
 
 
 class CannotWrite(Exception):
@@ -38,9 +37,9 @@ class Ways:
     itf: Path | None
 
     def refuse_what_does_not_go_together(
-        self, *, native: bool, refinement: bool, deadlock: bool, as_json: bool
+        self, *, native: str, refinement: bool, deadlock: bool, as_json: bool
     ) -> None:
-        """Raises `click.UsageError` for options that contradict each other."""
+        """Raises `click.UsageError` for options that contradict each other; `native` is one that wants machine code."""
         asked = [
             option
             for option, given in [
@@ -55,7 +54,7 @@ class Ways:
         if self.unfair and not self.liveness:
             raise click.UsageError("--unfair is said of --liveness; give both")
         if asked and native:
-            raise click.UsageError(f"{asked[0]} is done by the specification's own text; leave --engine away")
+            raise click.UsageError(f"{asked[0]} is done by the specification's own text; leave {native} away")
         if (self.liveness or self.dump) and (refinement or deadlock):
             other = "--refinement" if refinement else "--deadlock"
             raise click.UsageError(f"{asked[0]} and {other} are two questions; ask them one after the other")
@@ -147,15 +146,5 @@ OPTIONS = [
 ]
 
 
-def ways_options(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds these options to a command, which gets them as one argument, `ways`."""
-
-    @wraps(f)
-    def command(**given: Any) -> Any:
-        ways = Ways(**{field.name: given.pop(field.name) for field in fields(Ways)})
-        return f(ways=ways, **given)
-
-    out: Callable[..., Any] = command
-    for option in reversed(OPTIONS):
-        out = option(out)
-    return out
+ways_options = gathered("ways", Ways, OPTIONS)
+"""Adds these options to a command, which gets them as one argument, `ways`."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -50,6 +52,24 @@ def list_mutants(spec: str) -> None:
     width = max((len(m.name) for m in mutants), default=0)
     for m in mutants:
         click.echo(f"{m.name:{width}}  {m.why}")
+
+
+def gathered(
+    name: str, kind: type[Any], options: Sequence[Callable[[Any], Any]]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds options to a command, which gets them as one argument: a dataclass whose fields they are."""
+
+    def added(f: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(f)
+        def command(**given: Any) -> Any:
+            return f(**{name: kind(**{x.name: given.pop(x.name) for x in fields(kind)})}, **given)
+
+        out: Callable[..., Any] = command
+        for option in reversed(options):
+            out = option(out)
+        return out
+
+    return added
 
 
 class Size(click.ParamType[tuple[str, int]]):

@@ -16,6 +16,8 @@ def summary(found: Exploration) -> Iterator[str]:
     if orbits := found.extra.get("orbits"):
         sorts = " x ".join(found.extra["symmetry"])
         yield f"  {orbits:,} of them stored, one of each orbit under {sorts}"
+    if (chance := found.extra.get("collision_probability")) is not None:
+        yield f"  {_how_told_apart(chance)}"
     if found.deadlocks:
         yield f"  {found.deadlocks:,} states have no successor"
     yield from _actions(found)
@@ -25,8 +27,18 @@ def summary(found: Exploration) -> Iterator[str]:
     elif found.cut_short:
         yield ""
         yield f"unknown: {found.cut_short}; in what was explored nothing is violated"
+        if why := found.extra.get("checkpoint_failed"):
+            yield f"  it could not be written down: {why}"
+        elif file := found.extra.get("checkpoint"):
+            yield f"  written down: --resume {file} goes on with it"
     else:
         yield f"holds in every state: {', '.join(found.properties) or 'nothing was asked'}"
+
+
+def _how_told_apart(chance: float) -> str:
+    if not chance:
+        return "states were told apart by all their bits"
+    return f"64-bit fingerprints: that two states shared one has an estimated probability of {chance:.1e}"
 
 
 def _actions(found: Exploration) -> Iterator[str]:

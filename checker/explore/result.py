@@ -79,13 +79,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a running search has come; `queue` states are known and not yet expanded."""
+    """How far a running search has come; `queue` states are known and not yet expanded.
+
+    `generated` steps were looked at, `taken` edges were made by each action, so far; `memory_bytes` is what the process
+    has now.  What an explorer does not know is 0.
+    """
 
     depth: int
     distinct: int
     edges: int
     queue: int
     seconds: float
+    generated: int = 0
+    memory_bytes: int = 0
+    taken: Mapping[str, int] = field(default_factory=dict)
 
 
 Watcher = Callable[[Progress], None]

@@ -1,7 +1,8 @@
 """The native explorer: a specification's terms as machine code, and a search that knows nothing but words."""
 
-from .explore import CannotExplore, explore
+from .checkpoint import BadCheckpoint
+from .explore import CannotExplore, Storage, explore
 from .symmetry import BadSymmetry
 from .trace import EnginesDisagree
 
-__all__ = ["BadSymmetry", "CannotExplore", "EnginesDisagree", "explore"]
+__all__ = ["BadCheckpoint", "BadSymmetry", "CannotExplore", "EnginesDisagree", "Storage", "explore"]

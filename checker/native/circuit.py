@@ -89,3 +89,12 @@ def conjuncts(x: Node) -> tuple[Lit | Gate, ...]:
     if isinstance(x, bool):
         return ()
     return x.parts if isinstance(x, Gate) and x.conjunction else (x,)
+
+
+def literals_of(x: Node) -> set[Lit]:
+    """The literals that a node is made of."""
+    if isinstance(x, bool):
+        return set()
+    if isinstance(x, Lit):
+        return {x}
+    return set[Lit]().union(*(literals_of(p) for p in x.parts))

@@ -3,12 +3,14 @@
 A conjunction of literals in one word is a single masked comparison, and rows that a comprehension copies move
 together where they lie equally far apart.  Three functions come out, all over arrays of states:
 
-    expand(states, low, high, out, via, ends)   the successors of states low .. high - 1
-    check(states, low, high)                    the first of these states that breaks a property, or -1
-    hash(states, count, out)                    the fingerprints of states
+    expand(states, low, high, out, via, ends, fired)   the successors of states low .. high - 1
+    check(states, low, high)                           the first of these states that breaks a property, or -1
+    hash(states, count, out)                           the fingerprints of states
 
-`out` receives records, a fingerprint and the words of a state; `via` the action that led to each; `ends` how many
-records there are after each state, with the top bit set if some of its successors may be equal.
+The words of a state that waits to be expanded are followed by those of the set of leaves that it need not take
+(`commuting`).  `out` receives records, a fingerprint and such a state; `via` the action that led to each; `ends` how
+many records there are after each state, with the top bit set if some of its successors may be equal; `fired` the set of
+leaves that lead to another state, whether or not they were taken.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 
 from .assembler import Assembler, constant
 from .circuit import Gate, Lit, Node
+from .commuting import Sleep
 from .layout import WORD_BITS, Layout
 from .moves import Guard, Leaf, Moves
 
@@ -35,6 +38,8 @@ class Words:
 
     asm: Assembler
     names: Sequence[str]
+    asleep: Sequence[str] = ()
+    """The words of the set of leaves that need not be taken."""
 
     def test(self, x: Node) -> str:
         """The truth of a node."""
@@ -167,16 +172,21 @@ class Printer:
     """Prints the code for one layout."""
 
     layout: Layout
+    sleep: Sleep
     fingerprints: bool = True
-    """Whether `expand` is to give each record its fingerprint, or leave its place empty."""
+    """Whether `expand` gives each record its fingerprint, and the leaves that it need not take.
+
+    If not, the leaf's number stands in the fingerprint's place, for whoever fills in both."""
 
     @property
-    def record_words(self) -> int:
-        return self.layout.words + 1
+    def waiting_words(self) -> int:
+        """A state that waits, with the leaves that it need not take."""
+        return self.layout.words + self.sleep.words
 
     def _load(self, asm: Assembler, states: str, index: str) -> Words:
-        start = asm.element(states, asm.pure(f"mul i64 {index}, {self.layout.words}"))
-        return Words(asm, [asm.load(asm.element(start, str(j))) for j in range(self.layout.words)])
+        start = asm.element(states, asm.pure(f"mul i64 {index}, {self.waiting_words}"))
+        words = [asm.load(asm.element(start, str(j))) for j in range(self.waiting_words)]
+        return Words(asm, words[: self.layout.words], words[self.layout.words :])
 
     def check(self, properties: Sequence[tuple[str, Node]]) -> str:
         """The function that checks states."""
@@ -206,26 +216,36 @@ class Printer:
     def expand(self, moves: Moves) -> str:
         """The function that makes successors."""
         asm = Assembler()
-        asm.effect("%made = alloca i64")
-        asm.effect("%twins = alloca i64")
+        for name in ("%made", "%twins", *self._fired):
+            asm.effect(f"{name} = alloca i64")
         asm.store("0", "%made")
         with asm.each("%low", "%high", "k") as k:
             words = self._load(asm, "%states", k)
             if self.fingerprints and self.layout.words > 1:
                 for i, word in enumerate(words.names):
                     _mixed(asm, word, i)
-            asm.store("0", "%twins")
+            for name in ("%twins", *self._fired):
+                asm.store("0", name)
             for name, tree in zip(moves.actions, moves.trees, strict=True):
                 asm.note(name)
                 for node in tree:
                     self._node(words, node)
             end = asm.pure(f"or i64 {asm.load('%made')}, {asm.load('%twins')}")
-            asm.store(end, asm.element("%ends", asm.pure(f"sub i64 {k}, %low")))
+            here = asm.pure(f"sub i64 {k}, %low")
+            asm.store(end, asm.element("%ends", here))
+            for j, name in enumerate(self._fired):
+                at = asm.pure(f"add i64 {asm.pure(f'mul i64 {here}, {len(self._fired)}')}, {j}")
+                asm.store(asm.load(name), asm.element("%fired", at))
         asm.effect(f"ret i64 {asm.load('%made')}")
         return asm.function(
             "i64 @expand(ptr noalias readonly %states, i64 %low, i64 %high, "
-            "ptr noalias %out, ptr noalias %via, ptr noalias %ends)"
+            "ptr noalias %out, ptr noalias %via, ptr noalias %ends, ptr noalias %fired)"
         )
+
+    @property
+    def _fired(self) -> list[str]:
+        """Where the set of leaves that lead to another state is gathered."""
+        return [f"%fired{j}" for j in range(self.sleep.all_words)]
 
     def _node(self, words: Words, node: Guard | Leaf) -> None:
         if isinstance(node, Leaf):
@@ -238,24 +258,39 @@ class Printer:
                 self._node(words, x)
 
     def _leaf(self, words: Words, leaf: Leaf) -> None:
-        """Makes a successor, unless it is the state itself."""
+        """Makes a successor, unless it is the state itself or need not be made."""
         asm = words.asm
-        following = self._successor(words, leaf.becomes)
         if leaf.always_new:
-            self._emit(asm, following, leaf.action)
+            self._fire(asm, leaf)
+            word, bit = divmod(self.sleep.number[leaf], WORD_BITS)
+            if self.sleep.may_be_left_out(leaf):
+                asleep = asm.both(words.asleep[word], constant(1 << bit))
+                with asm.when(asm.compare("eq", asleep, "0")):
+                    self._emit(asm, self._successor(words, leaf.becomes), leaf)
+            else:
+                self._emit(asm, self._successor(words, leaf.becomes), leaf)
             return
+        following = self._successor(words, leaf.becomes)
         fresh = self._changed(words, following, leaf.private)
         if fresh is not None:
             with asm.when(fresh):
-                self._emit(asm, following, leaf.action)
+                self._fire(asm, leaf)
+                self._emit(asm, following, leaf)
         if not leaf.only_private:
             everything = self._changed(words, following, tuple(leaf.becomes))
             assert everything is not None, "a leaf changes something"
             if fresh is not None:
                 everything = asm.truth("and", [everything, asm.pure(f"xor i1 {fresh}, true")])
             with asm.when(everything):
-                self._emit(asm, following, leaf.action)
+                self._fire(asm, leaf)
+                self._emit(asm, following, leaf)
                 asm.store(constant(TWINS), "%twins")
+
+    def _fire(self, asm: Assembler, leaf: Leaf) -> None:
+        """Notes that the leaf leads to another state."""
+        word, bit = divmod(self.sleep.number[leaf], WORD_BITS)
+        name = self._fired[word]
+        asm.store(asm.pure(f"or i64 {asm.load(name)}, {constant(1 << bit)}"), name)
 
     def _successor(self, words: Words, becomes: Mapping[int, Node]) -> list[str]:
         changes: dict[int, Change] = {}
@@ -277,12 +312,18 @@ class Printer:
             difference = asm.either(difference, asm.both(here, constant(mask)))
         return asm.compare("ne", difference, "0")
 
-    def _emit(self, asm: Assembler, following: Sequence[str], action: int) -> None:
+    def _emit(self, asm: Assembler, following: Sequence[str], leaf: Leaf) -> None:
         made = asm.load("%made")
-        record = asm.element("%out", asm.pure(f"mul i64 {made}, {self.record_words}"))
-        if self.fingerprints:
-            asm.store(fingerprint(asm, following), record)
-        for i, word in enumerate(following):
-            asm.store(word, asm.element(record, str(i + 1)))
-        asm.store(str(action), asm.element("%via", made, "i8"), "i8")
+        record = asm.element("%out", asm.pure(f"mul i64 {made}, {self.waiting_words + 1}"))
+        mark = fingerprint(asm, following) if self.fingerprints else str(self.sleep.number[leaf])
+        for i, word in enumerate([mark, *following, *self._asleep_after(asm, leaf)]):
+            asm.store(word, asm.element(record, str(i)))
+        asm.store(str(leaf.action), asm.element("%via", made, "i8"), "i8")
         asm.store(asm.pure(f"add i64 {made}, 1"), "%made")
+
+    def _asleep_after(self, asm: Assembler, leaf: Leaf) -> list[str]:
+        """The set of leaves that the successor need not take: of those that were tried before and lead on."""
+        masks = [constant(self.sleep.instead[leaf] >> j * WORD_BITS) for j in range(self.sleep.words)]
+        if not self.fingerprints:
+            return ["0"] * len(masks)
+        return ["0" if m == "0" else asm.both(asm.load(self._fired[j]), m) for j, m in enumerate(masks)]

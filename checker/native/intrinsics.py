@@ -1,4 +1,4 @@
-"""Two instructions that Python has no word for, and the decorator that makes machine code of a loop.
+"""Three instructions that Python has no word for, and the decorator that makes machine code of a loop.
 
 numba compiles a loop once a machine, when it is first called, and keeps the result on disk.
 """
@@ -44,6 +44,14 @@ def _prefetch(_typing: Any, array: Any, index: Any) -> Any:
     return types.void(array, index), generate
 
 
+def _ones(_typing: Any, word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        function = builder.module.declare_intrinsic("llvm.ctpop.i64", (), ir.FunctionType(_WORD, [_WORD]))
+        return builder.call(function, [args[0]])
+
+    return types.int64(word), generate
+
+
 def _lowest_bit(_typing: Any, word: Any) -> Any:
     def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         function = builder.module.declare_intrinsic(
@@ -64,3 +72,6 @@ prefetch: Callable[[Array, np.int64], None] = _instruction(_prefetch)
 
 lowest_bit: Callable[[np.uint64], int] = _instruction(_lowest_bit)
 """The place of the lowest bit of a word that is not 0."""
+
+ones: Callable[[np.uint64], int] = _instruction(_ones)
+"""How many bits of a word are set."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .intrinsics import Array, Bytes, Counts, compiled, prefetch
+from .intrinsics import Array, Bytes, Counts, compiled, ones, prefetch
 
 U64 = np.uint64
 
@@ -15,39 +15,46 @@ AHEAD = 16
 """How many records ahead the table is asked for."""
 END = U64((1 << 63) - 1)
 """What of an entry of `ends` is the count; the bit above says that successors may be equal."""
-EDGES, DEADLOCKS, STUCK, DISTINCT = 0, 1, 2, 3
-"""Places in `totals`; `totals[STUCK]` is the first state without a successor, or -1."""
+EDGES, DEADLOCKS, STUCK, DISTINCT, GENERATED, UNSURE = 0, 1, 2, 3, 4, 5
+"""Places in `totals`.  `totals[STUCK]` is the first state without a successor, or -1.  `totals[GENERATED]` counts steps
+from what is stored, whatever it weighs, `totals[UNSURE]` those by leaves that are not sure to lead to a new state."""
 
 
 @compiled
 def settle(
-    ends: Array,
-    states: int,
-    out: Array,
-    via: Bytes,
-    record: int,
-    weights: Counts,
-    came: Bytes,
-    taken: Counts,
-    found: Counts,
-    totals: Counts,
-) -> None:
+    ends: Array, fired: Array, kinds: Array, unsure: Array, states: int,
+    out: Array, via: Bytes, record: int, words: int,
+    weights: Counts, came: Bytes, taken: Counts, found: Counts, totals: Counts,
+) -> None:  # fmt: skip
     """Counts what `states` states led to, each of them with its weight.
 
-    Of equal successors of one state one counts as an edge, and one for each action that makes it.
+    `kinds[action]` is the set of the action's leaves.  Of equal successors of one state one counts as an edge, and one
+    for each action that makes it; whatever may have an equal was made.
     """
-    start = np.int64(0)
+    start, size, actions = np.int64(0), kinds.shape[1], kinds.shape[0]
+    all_edges, deadlocks, distinct, generated, unsure_steps = (
+        np.int64(0),
+        np.int64(0),
+        np.int64(0),
+        np.int64(0),
+        np.int64(0),
+    )
     for k in range(states):
-        end, weight = np.int64(ends[k] & END), weights[k]
-        edges = end - start
-        for i in range(start, end):
-            taken[via[i]] += weight
+        end, weight, edges = np.int64(ends[k] & END), weights[k], np.int64(0)
+        for w in range(size):
+            set_of_leaves = fired[k * size + w]
+            for action in range(actions):
+                steps = ones(set_of_leaves & kinds[action, w])
+                taken[action] += steps * weight
+                edges += steps
+            unsure_steps += ones(set_of_leaves & unsure[w])
+        generated += edges
         if ends[k] != U64(end):
             for i in range(start + 1, end):
                 again = same_action = False
                 for j in range(start, i):
                     same = True
-                    for w in range(record):
+                    for w in range(1, words + 1):
                         same &= out[i * record + w] == out[j * record + w]
                     again |= same
                     same_action |= same and via[i] == via[j]
@@ -55,13 +62,18 @@ def settle(
                 if same_action:
                     taken[via[i]] -= weight
         if edges == 0:
-            totals[DEADLOCKS] += weight
+            deadlocks += weight
             if totals[STUCK] < 0:
                 totals[STUCK] = k
-        totals[EDGES] += edges * weight
-        totals[DISTINCT] += weight
+        all_edges += edges * weight
+        distinct += weight
         found[came[k]] += weight
         start = end
+    totals[EDGES] += all_edges
+    totals[DEADLOCKS] += deadlocks
+    totals[DISTINCT] += distinct
+    totals[GENERATED] += generated
+    totals[UNSURE] += unsure_steps
 
 
 @compiled
@@ -126,6 +138,13 @@ def insert(table: Array, mark: U64, shift: U64) -> None:
 
 
 @compiled
+def insert_all(table: Array, marks: Array, shift: U64) -> None:
+    """Puts fingerprints that are not there into a table."""
+    for i in range(len(marks)):
+        insert(table, marks[i], shift)
+
+
+@compiled
 def furthest(table: Array, shift: U64) -> np.int64:
     """How far an entry stands, at the most, behind where its fingerprint says."""
     mask, most = len(table) - 1, np.int64(0)
@@ -168,6 +187,7 @@ def absorb_whole(
     start: int,
     count: int,
     record: int,
+    words: int,
     table: Array,
     shift: U64,
     store: Array,
@@ -190,13 +210,13 @@ def absorb_whole(
             if table[at] & ~INDEX == tag:
                 place = np.int64(table[at] & INDEX) - 1
                 known = True
-                for w in range(1, record):
-                    known &= store[place * record + w] == box[i * record + w]
+                for w in range(1, words + 1):
+                    known &= store[place * (words + 1) + w] == box[i * record + w]
             at = (at + 1) & mask
         if not known:
             table[at] = tag | U64(stored + 1)
-            for w in range(record):
-                store[stored * record + w] = box[i * record + w]
+            for w in range(words + 1):
+                store[stored * (words + 1) + w] = box[i * record + w]
             for w in range(record - 1):
                 states[kept * (record - 1) + w] = box[i * record + 1 + w]
             came[kept] = box_via[i]
@@ -206,11 +226,11 @@ def absorb_whole(
 
 
 @compiled
-def rehash_whole(store: Array, stored: int, record: int, new: Array, shift: U64) -> None:
-    """Fills a larger table from the stored records."""
+def place_whole(store: Array, first: int, stored: int, words: int, new: Array, shift: U64) -> None:
+    """Puts the places of stored records, from number `first` on, into a table."""
     mask = len(new) - 1
-    for i in range(stored):
-        mark = store[i * record]
+    for i in range(first, stored):
+        mark = store[i * words]
         at = np.int64(mark >> shift)
         while new[at] != U64(0):
             at = (at + 1) & mask
@@ -218,14 +238,14 @@ def rehash_whole(store: Array, stored: int, record: int, new: Array, shift: U64)
 
 
 @compiled
-def parent_of(out: Array, ends: Array, states: int, record: int, target: Array) -> int:
+def parent_of(out: Array, ends: Array, states: int, record: int, words: int, target: Array) -> int:
     """The first of `states` expanded states that has the target among its successors, or -1."""
     start = np.int64(0)
     for k in range(states):
         end = np.int64(ends[k] & END)
         for i in range(start, end):
             same = True
-            for w in range(1, record):
+            for w in range(1, words + 1):
                 same &= out[i * record + w] == target[w - 1]
             if same:
                 return k

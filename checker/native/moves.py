@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -110,6 +110,35 @@ def moves_of(actions: tuple[str, ...], trees: Sequence[tuple[Guard | Leaf, ...]]
         shared = {bit for bit, up in leaf.flips if makers[bit, up] > 1}
         leaf.private = tuple(sorted({bit for bit, _ in leaf.flips} - shared))
     return Moves(actions, tuple(trees), leaves)
+
+
+def parted(moves: Moves, layout: Layout) -> Moves:
+    """The same moves; a leaf that may have happened already is parted by the bit that tells.
+
+    Where that bit changes, the successor is surely new; where it does not, little is left to change, or nothing.
+    """
+    falling = {layout.rows[bit][0] for leaf in moves.leaves for bit, up in leaf.flips if not up}
+
+    def telling(leaf: Leaf) -> int | None:
+        """A private bit that is set or cleared for certain; one of a relation that only grows, if there is any."""
+        bits = [bit for bit in leaf.private if isinstance(leaf.becomes[bit], bool)]
+        return min(bits, key=lambda bit: layout.rows[bit][0] in falling, default=None)
+
+    def part(node: Guard | Leaf) -> Iterator[Guard | Leaf]:
+        if isinstance(node, Guard):
+            yield replace(node, below=tuple(y for x in node.below for y in part(x)))
+        elif node.always_new or (bit := telling(node)) is None:
+            yield node
+        else:
+            for changes in (True, False):
+                holds = node.circuit.lit(bit, node.becomes[bit] is not changes)
+                becomes = {b: value for b, value in node.becomes.items() if changes or b != bit}
+                guard = node.circuit.conj((node.guard, holds))
+                leaf = Leaf(node.action, node.args, node.circuit, guard, becomes)
+                if leaf.flips:
+                    yield Guard(holds, (), (leaf,))
+
+    return moves_of(moves.actions, [tuple(y for x in tree for y in part(x)) for tree in moves.trees])
 
 
 def leaves_of(node: Guard | Leaf) -> Iterator[Leaf]:

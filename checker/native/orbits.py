@@ -24,11 +24,13 @@ def scramble(x: U64) -> U64:
 
 
 @compiled
-def lanes_of(states: Array, k: int, words: int, place: Counts, codes: Array, lanes: Array) -> None:
-    """Hashes state k: lanes[slice, permutation] is the sum of the codes of the slice's bits."""
+def lanes_of(
+    states: Array, k: int, words: int, waiting: int, place: Counts, codes: Array, lanes: Array
+) -> None:
+    """Hashes the words of state k: lanes[slice, permutation] joins the codes of the slice's bits."""
     lanes[:] = U64(0)
     for w in range(words):
-        x = states[k * words + w]
+        x = states[k * waiting + w]
         while x != U64(0):
             bit = 64 * w + lowest_bit(x)
             x &= x - U64(1)
@@ -68,23 +70,25 @@ def size_of(lanes: Array, images: Array) -> int:
 
 @compiled
 def mark_orbits(
-    states: Array, low: int, high: int, words: int, out: Array, ends: Array, place: Counts, codes: Array,
+    states: Array, low: int, high: int, words: int, waiting: int, out: Array, ends: Array, fired: Array, size: int,
+    place: Counts, codes: Array, instead: Array, peers: Array, marks: Array,
     lanes: Array, mixed: Array, child: Array, sums: Array, images: Array, weights: Counts,
 ) -> None:  # fmt: skip
-    """Gives the successors of states low .. high - 1 their fingerprints, and the states their weights.
+    """Gives the successors of states low .. high - 1 their fingerprints and what they need not take, and the states
+    their weights.  `fired` has `size` words a state.
 
     Only the slices that a step touches are hashed anew.
     """
-    record, permutations, start = words + 1, codes.shape[1], np.int64(0)
+    record, permutations, start = waiting + 1, codes.shape[1], np.int64(0)
     for k in range(low, high):
-        lanes_of(states, k, words, place, codes, lanes)
+        lanes_of(states, k, words, waiting, place, codes, lanes)
         images_of(lanes, mixed, sums, images)
         weights[k - low] = size_of(lanes, images)
         end = np.int64(ends[k - low] & END)
         for i in range(start, end):
             touched = U64(0)
             for w in range(words):
-                x = out[i * record + 1 + w] ^ states[k * words + w]
+                x = out[i * record + 1 + w] ^ states[k * waiting + w]
                 while x != U64(0):
                     bit = 64 * w + lowest_bit(x)
                     x &= x - U64(1)
@@ -107,17 +111,45 @@ def mark_orbits(
                         total += scramble(child[s, g] ^ SLICED) - mixed[s, g]
                 fingerprint += scramble(shared ^ total)
             fingerprint = scramble(fingerprint)
-            out[i * record] = fingerprint if fingerprint != U64(0) else U64(1)
+            marks[np.int64(out[i * record])] = fingerprint if fingerprint != U64(0) else U64(1)
+        put_to_sleep(out, start, end, record, words, fired, (k - low) * size, instead, peers, marks)
         start = end
 
 
 @compiled
+def put_to_sleep(
+    out: Array, start: np.int64, end: np.int64, record: int, words: int, fired: Array, at: int,
+    instead: Array, peers: Array, marks: Array,
+) -> None:  # fmt: skip
+    """Fills in the fingerprints of a state's successors and what they need not take.
+
+    `marks` holds the fingerprint of what each leaf has made, and is left cleared; the set of leaves that led on stands
+    in `fired` from `at` on.
+    """
+    for i in range(start, end):
+        leaf = np.int64(out[i * record])
+        for w in range(instead.shape[1]):
+            tried = fired[at + w]
+            asleep, rest = tried & instead[leaf, w], tried & peers[leaf, w]
+            while rest != U64(0):
+                bit = lowest_bit(rest)
+                rest &= rest - U64(1)
+                if marks[64 * w + bit] > marks[leaf]:
+                    asleep |= U64(1) << U64(bit)
+            out[i * record + 1 + words + w] = asleep
+    for i in range(start, end):
+        leaf = np.int64(out[i * record])
+        out[i * record] = marks[leaf]
+        marks[leaf] = U64(0)
+
+
+@compiled
 def weigh_orbits(
-    states: Array, low: int, high: int, words: int, place: Counts, codes: Array,
+    states: Array, low: int, high: int, words: int, waiting: int, place: Counts, codes: Array,
     lanes: Array, mixed: Array, sums: Array, images: Array, weights: Counts,
 ) -> None:  # fmt: skip
     """The sizes of the orbits of states low .. high - 1."""
     for k in range(low, high):
-        lanes_of(states, k, words, place, codes, lanes)
+        lanes_of(states, k, words, waiting, place, codes, lanes)
         images_of(lanes, mixed, sums, images)
         weights[k - low] = size_of(lanes, images)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +17,14 @@ from ..reading import read_predicate
 from ..specification import Function, Specification
 from .circuit import Circuit, Node
 from .code import Printer
+from .commuting import Sleep
 from .ground import Grounder, Scope
 from .implied import reduce
 from .intrinsics import Array, Bytes
 from .layout import Layout, Words, lay_out
 from .machine import Machine
-from .moves import Moves, ground_moves
+from .moves import Leaf, Moves, ground_moves, parted
+from .ranks import counting
 
 
 @dataclass
@@ -30,14 +33,27 @@ class Program:
 
     layout: Layout
     moves: Moves
+    sleep: Sleep
     properties: tuple[Function, ...]
+    claims: tuple[tuple[str, Node], ...]
+    """Each property by name, over the layout's bits."""
+    levels_apart: bool
+    """Whether every run to a state is equally long, as long as no leaf leads on that is not sure to."""
     assembly: str = field(repr=False)
     machine: Machine = field(repr=False)
     seconds: float
     """What it took to make, compilation included."""
 
+    kinds: Array = field(init=False)
+    """For each action the set of its leaves: `kinds[action, word]`."""
+    unsure: Array = field(init=False)
+    """The set of leaves that may lead to a state that others lead to as well, or that is known."""
+
     def __post_init__(self) -> None:
-        self._expand = self.machine.function("expand", "piippp")
+        leaves, actions = self.moves.leaves, range(len(self.moves.actions))
+        self.kinds = np.array([self.sleep.set_of(x for x in leaves if x.action == i) for i in actions])
+        self.unsure = self.sleep.set_of(x for x in leaves if not x.always_new)
+        self._expand = self.machine.function("expand", "piipppp")
         self._check = self.machine.function("check", "pii")
         self._hash = self.machine.function("hash", "pip")
 
@@ -47,17 +63,24 @@ class Program:
         return len(self.moves.leaves)
 
     @property
-    def record_words(self) -> int:
-        """A fingerprint and a state."""
-        return self.layout.words + 1
+    def state_words(self) -> int:
+        return self.layout.words
 
-    def expand(self, states: Array, low: int, high: int, out: Array, via: Bytes, ends: Array) -> int:
-        """Writes the successors of states `low` .. `high` - 1 as records to `out`; returns how many.
+    @property
+    def waiting_words(self) -> int:
+        """A state that waits to be expanded, with the set of leaves that it need not take."""
+        return self.layout.words + self.sleep.words
+
+    def expand(
+        self, states: Array, low: int, high: int, out: Array, via: Bytes, ends: Array, fired: Array
+    ) -> int:
+        """Writes the successors of waiting states `low` .. `high` - 1 as records to `out`; returns how many.
 
         Nothing is checked: `out` has room for `successors_max` records a state, `via` for as many bytes, `ends` for an
-        entry a state.
+        entry a state, `fired` for a set of leaves a state.
         """
-        return self._expand(states.ctypes.data, low, high, out.ctypes.data, via.ctypes.data, ends.ctypes.data)
+        arrays = (x.ctypes.data for x in (out, via, ends, fired))
+        return self._expand(states.ctypes.data, low, high, *arrays)
 
     def check(self, states: Array, low: int, high: int) -> int:
         """The first of these states that breaks a property, or -1."""
@@ -71,23 +94,31 @@ class Program:
 
 
 def compile_program(
-    spec: Specification, instance: Instance, properties: Sequence[Function], *, fingerprints: bool = True
+    spec: Specification,
+    instance: Instance,
+    properties: Sequence[Function],
+    *,
+    fingerprints: bool = True,
+    rank: Callable[[Leaf], Any] | None = None,
 ) -> Program:
     """Grounds, prints and compiles a specification for one instance.
 
-    `properties` are checked in this order.  Without `fingerprints`, `expand` leaves their places in the records empty.
+    `properties` are checked in this order.  `fingerprints` and `rank` are told in `code` and `commuting`.
     """
     started = time.perf_counter()
     layout, circuit = lay_out(spec, instance), Circuit()
-    moves = ground_moves(spec, instance, layout, circuit)
+    moves = parted(ground_moves(spec, instance, layout, circuit), layout)
     claims = ground_properties(spec, instance, properties, layout, circuit)
     if (less := reduce(layout, moves)) is not None:
         layout, moves = less.layout(layout), less.moves(moves)
         claims = [(name, less.node(holds)) for name, holds in claims]
-    printer = Printer(layout, fingerprints)
+    sleep = Sleep.of(moves, rank)
+    printer = Printer(layout, sleep, fingerprints)
     assembly = printer.expand(moves) + printer.check(claims) + printer.hash()
     machine = Machine(assembly)
-    return Program(layout, moves, tuple(properties), assembly, machine, time.perf_counter() - started)
+    apart = counting(moves, layout) is not None
+    seconds = time.perf_counter() - started
+    return Program(layout, moves, sleep, tuple(properties), tuple(claims), apart, assembly, machine, seconds)
 
 
 def ground_properties(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ..explore.referee import explore as referee
 from ..explore.result import Exploration, Limits, Watcher
 from ..instance import Instance
 from ..specification import Function, Specification
+from .explore import Storage
 from .explore import explore as native
 
 TINY_STATES = 1_000
@@ -23,8 +24,9 @@ def explore(
     properties: Sequence[Function] | None = None,
     workers: int | None = None,
     exact: bool = False,
-    symmetry: bool = True,
+    symmetry: bool | Collection[str] = True,
     stop_at_deadlock: bool = False,
+    storage: Storage | None = None,
     watch: Watcher | None = None,
 ) -> Exploration:
     """Explores an instance by the referee if it is tiny, and else by machine code, from the start.
@@ -52,5 +54,6 @@ def explore(
         exact=exact,
         symmetry=symmetry,
         stop_at_deadlock=stop_at_deadlock,
+        storage=storage,
         watch=watch,
     )

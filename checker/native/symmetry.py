@@ -18,6 +18,7 @@ import numpy as np
 from ..instance import Instance
 from ..language import Many, Sort, item_of, relations_of
 from ..specification import Specification
+from .commuting import Sleep
 from .ground import Row
 from .intrinsics import Array, Counts
 from .layout import WORD_BITS, Layout, Words
@@ -181,32 +182,40 @@ def _check_closed(
 
 
 class OrbitMarker:
-    """One worker's means to give states the fingerprints of their orbits."""
+    """One worker's means to give waiting states, of so many words, the fingerprints of their orbits, and to say which
+    leaves they need not take."""
 
-    def __init__(self, symmetry: Symmetry) -> None:
-        self.symmetry = symmetry
+    def __init__(self, symmetry: Symmetry, state_words: int, sleep: Sleep) -> None:
+        self.symmetry, self.state_words, self.sleep = symmetry, state_words, sleep
         shape = (symmetry.slices, symmetry.codes.shape[1])
         self._lanes, self._mixed, self._child = (np.zeros(shape, np.uint64) for _ in range(3))
         self._sums, self._images = np.zeros(shape[1], np.uint64), np.zeros(shape[1], np.uint64)
+        self._marks = np.zeros(max(1, len(sleep.number)), np.uint64)
+        self._instead, self._peers = sleep.table(sleep.instead), sleep.table(sleep.peers)
 
-    def mark(self, states: Array, low: int, high: int, out: Array, ends: Array, weights: Counts) -> None:
-        """Fills in the fingerprints of the successors of these states, and the states' weights."""
-        s = self.symmetry
+    def mark(
+        self, states: Array, low: int, high: int, out: Array, ends: Array, fired: Array, weights: Counts
+    ) -> None:
+        """Fills in the successors' fingerprints and what they need not take, and the weights of these states."""
+        s, words = self.symmetry, self.state_words
         mark_orbits(
-            states, low, high, s.words, out, ends, s.place, s.codes,
+            states, low, high, words, words + self.sleep.words, out, ends, fired, self.sleep.all_words,
+            s.place, s.codes, self._instead, self._peers, self._marks,
             self._lanes, self._mixed, self._child, self._sums, self._images, weights,
         )  # fmt: skip
 
     def weigh(self, states: Array, low: int, high: int, weights: Counts) -> None:
         """Fills in the sizes of the orbits of these states."""
-        s = self.symmetry
+        s, words = self.symmetry, self.state_words
         weigh_orbits(
-            states, low, high, s.words, s.place, s.codes,
+            states, low, high, words, words + self.sleep.words, s.place, s.codes,
             self._lanes, self._mixed, self._sums, self._images, weights,
         )  # fmt: skip
 
     def fingerprint(self, words: Words) -> int:
         """The fingerprint of one state's orbit."""
-        state, out = np.array(words, np.uint64), np.array([0, *words], np.uint64)
-        self.mark(state, 0, 1, out, np.ones(1, np.uint64), np.zeros(1, np.int64))
+        state = np.zeros(self.state_words + self.sleep.words, np.uint64)
+        state[: len(words)] = words
+        out, fired = np.array([0, *state], np.uint64), np.zeros(self.sleep.all_words, np.uint64)
+        self.mark(state, 0, 1, out, np.ones(1, np.uint64), fired, np.zeros(1, np.int64))
         return int(out[0])

@@ -19,11 +19,12 @@ from ..instance import Instance
 from ..language import Refused, State
 from ..reading import parameters
 from ..specification import Specification
+from .frontier import Frontier
 from .kernels import parent_of
 from .layout import Words
-from .memory import Chunk
+from .order import Order, Outcome
 from .program import Program
-from .search import Order, Outcome, Search
+from .search import Search
 
 BLOCK_STATES = 4096
 Goal = Callable[[Outcome], tuple[int, Words] | None]
@@ -53,26 +54,28 @@ def way_to(
         raise EnginesDisagree("a second search did not find again what the first one found")
     level, words = picked
     way = [words]
-    for chunks in reversed(outcome.levels[:level]):
-        way.append(_parent(program, chunks, way[-1]))
+    for frontiers in reversed(outcome.levels[:level]):
+        way.append(_parent(program, frontiers, way[-1]))
     if way[-1] != program.layout.first:
         raise EnginesDisagree("the way back from a state does not end at the initial one")
     return told(spec, instance, [program.layout.decode(w) for w in reversed(way)])
 
 
-def _parent(program: Program, chunks: Sequence[Chunk], words: Words) -> Words:
+def _parent(program: Program, frontiers: Sequence[Frontier], words: Words) -> Words:
     """A state among these that leads to the one given."""
-    size, target = program.layout.words, np.array(words, np.uint64)
-    out = np.empty(BLOCK_STATES * program.successors_max * program.record_words, np.uint64)
+    size, waiting, target = program.state_words, program.waiting_words, np.array(words, np.uint64)
+    out = np.empty(BLOCK_STATES * program.successors_max * (waiting + 1), np.uint64)
     via = np.empty(BLOCK_STATES * program.successors_max, np.uint8)
     ends = np.empty(BLOCK_STATES, np.uint64)
-    for chunk in chunks:
+    fired = np.empty(BLOCK_STATES * program.kinds.shape[1], np.uint64)
+    for chunk in itertools.chain.from_iterable(frontier.all() for frontier in frontiers):
         for low in range(0, chunk.count, BLOCK_STATES):
             high = min(low + BLOCK_STATES, chunk.count)
-            program.expand(chunk.states, low, high, out, via, ends)
-            found = parent_of(out, ends, high - low, program.record_words, target)
+            program.expand(chunk.states, low, high, out, via, ends, fired)
+            found = parent_of(out, ends, high - low, waiting + 1, size, target)
             if found >= 0:
-                return tuple(int(w) for w in chunk.states[(low + found) * size : (low + found + 1) * size])
+                start = (low + found) * waiting
+                return tuple(int(w) for w in chunk.states[start : start + size])
     raise EnginesDisagree("no state of the level before leads to one that was found")
 
 

@@ -11,7 +11,7 @@ from quorate.checker.explore.result import Limits
 from quorate.checker.instance import Instance
 from quorate.checker.mutant import Mutant
 from quorate.checker.mutation import mutants_of, mutate
-from quorate.checker.native import explore, memory, search, trace
+from quorate.checker.native import explore, frontier, search, trace, worker
 from quorate.checker.specification import Specification
 from quorate.spec import consensus, multipaxos, voting
 
@@ -116,8 +116,8 @@ def test_a_mutants_counterexample_is_as_short_as_the_referees(
 def test_levels_of_many_blocks_and_chunks_give_the_same(
     specs: Mapping[str, Specification], workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "BLOCK_STATES_MAX", 7)
-    monkeypatch.setattr(memory, "CHUNK_STATES", 10)
+    monkeypatch.setattr(worker, "BLOCK_STATES_MAX", 7)
+    monkeypatch.setattr(frontier, "CHUNK_BYTES", 400)
     monkeypatch.setattr(trace, "BLOCK_STATES", 3)
     spec = specs["multipaxos"]
     found = explore(spec, instance(spec, 3, 2, 1, 2), workers=workers, symmetry=False)

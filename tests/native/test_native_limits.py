@@ -67,7 +67,7 @@ def test_ctrl_c_ends_with_what_there_is(specs: Mapping[str, Specification], work
 def test_a_worker_that_fails_ends_the_search_with_its_error(
     specs: Mapping[str, Specification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from quorate.checker.native.memory import Fingerprints
+    from quorate.checker.native.seen import Fingerprints
 
     def fails(*_: object) -> None:
         raise MemoryError("no room for a larger table")

@@ -17,16 +17,17 @@ from hypothesis import strategies as st
 from quorate.checker.explore.referee import Search
 from quorate.checker.explore.result import Limits
 from quorate.checker.instance import Instance
-from quorate.checker.native import intrinsics, memory, soonest
+from quorate.checker.native import intrinsics, seen, soonest
 from quorate.checker.native.circuit import Circuit, Gate, Lit, Node
+from quorate.checker.native.frontier import Chunk
 from quorate.checker.native.implied import infer
 from quorate.checker.native.layout import Layout, lay_out
-from quorate.checker.native.memory import Chunk, Fingerprints, Whole
 from quorate.checker.native.moves import ground_moves
 from quorate.checker.native.orbits import size_of
+from quorate.checker.native.order import Order
 from quorate.checker.native.program import compile_program
-from quorate.checker.native.search import Order
 from quorate.checker.native.search import Search as NativeSearch
+from quorate.checker.native.seen import Fingerprints, Whole
 from quorate.checker.native.trace import EnginesDisagree, told
 from quorate.checker.specification import Specification
 
@@ -126,11 +127,9 @@ def test_a_bit_that_nothing_sets_has_no_place(written: Write) -> None:
 # Tables --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [Fingerprints, Whole])
-def test_a_table_keeps_each_state_once_however_it_grows(
-    kind: Callable[[int], Fingerprints | Whole], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "TABLE_LOG2_MIN", 5)
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_table_keeps_each_state_once_however_it_grows(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "TABLE_LOG2_MIN", 5)
     random = np.random.default_rng(1)
     # Crowded at both ends of the table, so that runs of entries wander, and around its end as well.
     ends = np.concatenate(
@@ -139,25 +138,25 @@ def test_a_table_keeps_each_state_once_however_it_grows(
     marks = random.permutation(
         np.concatenate([ends.astype(np.uint64), random.integers(1, 2**64, 9000, np.uint64)])
     )
-    seen = kind(2)
+    table = Whole(2, 1) if exact else Fingerprints(2)
     for _ in range(2):
         records = np.stack([marks, marks ^ np.uint64(5)], axis=1).reshape(-1)
         chunk = Chunk(np.empty(len(marks), np.uint64), np.empty(len(marks), np.uint8))
         at = 0
         while at < len(marks):
-            at += seen.absorb(records, np.zeros(len(marks), np.uint8), at, len(marks) - at, chunk)
+            at += table.absorb(records, np.zeros(len(marks), np.uint8), at, len(marks) - at, chunk)
         assert chunk.count == (len(set(marks.tolist())) if _ == 0 else 0)
-    assert seen.count == len(set(marks.tolist()))
+    assert table.count == len(set(marks.tolist()))
 
 
 def test_states_with_one_fingerprint_are_two_when_they_are_compared() -> None:
     records = np.array([7, 1, 7, 2, 7, 1], np.uint64)
     counts = {}
-    for kind in (Fingerprints, Whole):
+    for table in (Fingerprints(2), Whole(2, 1)):
         chunk = Chunk(np.empty(3, np.uint64), np.empty(3, np.uint8))
-        assert kind(2).absorb(records, np.zeros(3, np.uint8), 0, 3, chunk) == 3
-        counts[kind] = chunk.count
-    assert counts == {Fingerprints: 1, Whole: 2}
+        assert table.absorb(records, np.zeros(3, np.uint8), 0, 3, chunk) == 3
+        counts[type(table).__name__] = chunk.count
+    assert counts == {"Fingerprints": 1, "Whole": 2}
 
 
 @settings(deadline=None)
@@ -233,5 +232,5 @@ def test_what_is_kept_for_a_trace_is_every_level(specs: Mapping[str, Specificati
     first = program.layout.first
     order = Order(program, first, program.fingerprint(first), Limits(), workers=2, keep_levels=True)
     outcome = NativeSearch(order).run()
-    sizes = [sum(chunk.count for chunk in level) for level in outcome.levels]
+    sizes = [sum(frontier.held() for frontier in level) for level in outcome.levels]
     assert (len(sizes), sum(sizes), sizes[0]) == (17, 3_921, 1)
