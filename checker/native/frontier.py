@@ -238,7 +238,8 @@ class Frontier:
         """What was not taken, as chunks and ranges in them, each to be looked at before the next."""
         low = self._low
         for chunk in self._in_memory(self._parts):
-            yield chunk, low, chunk.count
+            if low < chunk.count:
+                yield chunk, low, chunk.count
             low = 0
 
     def all(self) -> Iterator[Chunk]:

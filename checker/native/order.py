@@ -144,6 +144,8 @@ class Told:
     """There was something to expand."""
     left: bool = False
     """There still is."""
+    more: bool = False
+    """There is something in the level after."""
     end: str = ""
     """Why the search must end."""
     save: bool = False
@@ -154,7 +156,7 @@ class Told:
     def by_all(cls, told: Sequence[Told]) -> Told:
         ends = [t.end for t in told if t.end]
         end = FOUND if FOUND in ends else next(iter(ends), "")
-        busy, left, save, short = (
-            any(x) for x in zip(*((t.busy, t.left, t.save, t.short) for t in told), strict=True)
-        )
-        return cls(busy, left, end, save, short)
+        flags = {
+            name: any(getattr(t, name) for t in told) for name in ("busy", "left", "more", "save", "short")
+        }
+        return cls(end=end, **flags)

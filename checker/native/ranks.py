@@ -20,9 +20,14 @@ Added = Mapping[str, int]
 def counting(moves: Moves, layout: Layout) -> tuple[str, ...] | None:
     """Relations whose rows, taken together, count the steps of every run; None if there are none.
 
-    Leaves that are not sure to lead to a new state are left out of account: a search has to see that they never do.
+    What is left of a leaf where it may have happened already (`moves.parted`) is not taken into account: a search has
+    to see that it never leads on.
     """
-    added = [_added(leaf, layout) for leaf in moves.leaves if leaf.always_new]
+    sure = [leaf for leaf in moves.leaves if leaf.always_new]
+    counted = {(leaf.action, leaf.args) for leaf in sure}
+    if any((leaf.action, leaf.args) not in counted for leaf in moves.leaves):
+        return None
+    added = [_added(leaf, layout) for leaf in sure]
     whole = {name for name, _ in layout.rows if all(name in each for each in added)}
     if not added:
         return None

@@ -107,7 +107,7 @@ class Worker:
         self._count_the_rest(self.following)
 
     def _level(self) -> bool:
-        """Expands what is left of the frontier; False if the search is at its end, or is to end."""
+        """Expands what is left of the frontier; False if the search is to end, or no level comes after."""
         limit = self.order.limits.depth_max
         beyond = limit is not None and self.level >= limit
         if self.order.keep_levels:
@@ -121,7 +121,7 @@ class Worker:
             told = self._meet(busy)
             self._take_all(made)
             if not told.busy:
-                return False
+                return told.more  # a search that was gone on with may begin where a level has just ended
             self.search.depth = self.level + (not beyond)
             if told.end or beyond:
                 if told.end != FOUND:
@@ -141,7 +141,7 @@ class Worker:
             end = end or self.search.why_stop()
             save = self.search.save_due()
             short = self.search.room.short()
-        told = Told(busy, bool(self.frontier), end, save, short)
+        told = Told(busy, bool(self.frontier), bool(self.following), end, save, short)
         return self.search.meet(self.number, self.turn, told)
 
     def _why_stop(self) -> str:
