@@ -118,6 +118,31 @@ def test_with_more_leaves_than_a_set_has_places_the_counts_are_the_same(
     assert (few.sleepers, len(few.number) > 16) == (16, True)
 
 
+@pytest.mark.parametrize(
+    "second",
+    [
+        "now.but(two=now.two | {(x,)}, late=now.late | {(y,) for y in X if (y,) in now.one})",
+        "now.but(two=now.two | {(x,)}, one={(y,) for y in X if y == x})",
+        "now.but(two=now.two | {(x,)}, one=now.one | {(y,) for y in X})",
+    ],
+    ids=["one reads what the other writes", "both write", "both write the same"],
+)
+def test_what_does_not_commute_is_taken_in_both_orders(written: Write, second: str) -> None:
+    spec = written(
+        HEAD
+        + "class S(State):\n    one: Set[X]\n    two: Set[X]\n    late: Set[X]\n    done: Set[X]\n"
+        + EMPTY
+        + "@action\ndef add(now: S, x: X) -> S:\n    require((x,) not in now.done)\n"
+        + "    return now.but(one=now.one | {(x,)}, done=now.done | {(x,)})\n"
+        + f"@action\ndef other(now: S, x: X) -> S:\n    require((x,) not in now.two)\n    return {second}\n"
+    )
+    instance = Instance.of(spec, {"x": 3})
+    theirs = referee(spec, instance)
+    for symmetry, workers in itertools.product((False, True), (1, 2)):
+        ours = explore(spec, instance, symmetry=symmetry, workers=workers)
+        assert (ours.distinct, ours.edges, ours.depth) == (theirs.distinct, theirs.edges, theirs.depth)
+
+
 # Levels --------------------------------------------------------------------------------------
 
 
