@@ -70,7 +70,7 @@ def _instruction(f: Callable[..., Any]) -> Any:
 prefetch: Callable[[Array, np.int64], None] = _instruction(_prefetch)
 """Asks for the cache line of array[index], to be written soon."""
 
-lowest_bit: Callable[[np.uint64], int] = _instruction(_lowest_bit)
+lowest_bit: Callable[[np.uint64], np.uint64] = _instruction(_lowest_bit)
 """The place of the lowest bit of a word that is not 0."""
 
 ones: Callable[[np.uint64], int] = _instruction(_ones)

@@ -7,8 +7,6 @@ that the permutations of that sort cost nothing at all.
 
 from __future__ import annotations
 
-import numpy as np
-
 from .intrinsics import Array, Counts, compiled, lowest_bit
 from .kernels import END, U64
 
@@ -25,53 +23,62 @@ def scramble(x: U64) -> U64:
 
 @compiled
 def lanes_of(
-    states: Array, k: int, words: int, waiting: int, place: Counts, codes: Array, lanes: Array
+    states: Array, start: U64, words: U64, permutations: U64, place: Array, codes: Array, lanes: Array
 ) -> None:
-    """Hashes the words of state k: lanes[slice, permutation] joins the codes of the slice's bits."""
-    lanes[:] = U64(0)
+    """Hashes the words of the state that begins at `start`: a lane joins the codes of its slice's bits.
+
+    The lanes of a slice lie side by side, those of the slice of bit b from `place[b]` on.
+    """
+    for i in range(U64(len(lanes))):
+        lanes[i] = U64(0)
     for w in range(words):
-        x = states[k * waiting + w]
+        x = states[start + w]
         while x != U64(0):
-            bit = 64 * w + lowest_bit(x)
+            bit = U64(64) * w + lowest_bit(x)
             x &= x - U64(1)
-            for g in range(codes.shape[1]):
-                lanes[place[bit], g] ^= codes[bit, g]
+            lane, code = place[bit], bit * permutations
+            for g in range(permutations):
+                lanes[lane + g] ^= codes[code + g]
 
 
 @compiled
-def images_of(lanes: Array, mixed: Array, sums: Array, images: Array) -> None:
+def images_of(lanes: Array, permutations: U64, mixed: Array, sums: Array, images: Array) -> None:
     """Scrambles the lanes, and hashes the state's image under each permutation into `images`."""
-    for g in range(lanes.shape[1]):
-        mixed[0, g] = scramble(lanes[0, g] ^ SHARED)
+    for g in range(permutations):
+        mixed[g] = scramble(lanes[g] ^ SHARED)
         sums[g] = U64(0)
-        for s in range(1, lanes.shape[0]):
-            mixed[s, g] = scramble(lanes[s, g] ^ SLICED)
-            sums[g] += mixed[s, g]
-        images[g] = scramble(mixed[0, g] ^ sums[g])
+    for i in range(permutations, U64(len(lanes)), permutations):
+        for g in range(permutations):
+            mixed[i + g] = scramble(lanes[i + g] ^ SLICED)
+            sums[g] += mixed[i + g]
+    for g in range(permutations):
+        images[g] = scramble(mixed[g] ^ sums[g])
 
 
 @compiled
 def size_of(lanes: Array, images: Array) -> int:
     """The size of an orbit: its different images, times the ways to deal different slices to the members."""
-    size = 0
-    for g in range(len(images)):
+    size, step = 0, len(images)
+    for g in range(step):
         known = False
         for h in range(g):
             known |= images[h] == images[g]
         size += not known
-    for s in range(1, lanes.shape[0]):
+    for s in range(1, len(lanes) // step):
         # A multinomial, built up slice by slice: times s, divided by how many equal ones there are so far.
         equal = 0
         for t in range(1, s + 1):
-            equal += lanes[t, 0] == lanes[s, 0]
-        size = size * s // equal
+            equal += lanes[t * step] == lanes[s * step]
+        size *= s
+        if equal > 1:
+            size //= equal
     return size
 
 
 @compiled
 def mark_orbits(
-    states: Array, low: int, high: int, words: int, waiting: int, out: Array, ends: Array, fired: Array, size: int,
-    place: Counts, codes: Array, instead: Array, peers: Array, marks: Array,
+    states: Array, low: U64, high: U64, words: U64, waiting: U64, out: Array, ends: Array, fired: Array, size: U64,
+    permutations: U64, place: Array, codes: Array, instead: Array, peers: Array, marks: Array,
     lanes: Array, mixed: Array, child: Array, sums: Array, images: Array, weights: Counts,
 ) -> None:  # fmt: skip
     """Gives the successors of states low .. high - 1 their fingerprints and what they need not take, and the states
@@ -79,46 +86,47 @@ def mark_orbits(
 
     Only the slices that a step touches are hashed anew.
     """
-    record, permutations, start = waiting + 1, codes.shape[1], np.int64(0)
+    record, start = waiting + U64(1), U64(0)
     for k in range(low, high):
-        lanes_of(states, k, words, waiting, place, codes, lanes)
-        images_of(lanes, mixed, sums, images)
+        lanes_of(states, k * waiting, words, permutations, place, codes, lanes)
+        images_of(lanes, permutations, mixed, sums, images)
         weights[k - low] = size_of(lanes, images)
-        end = np.int64(ends[k - low] & END)
+        end = ends[k - low] & END
         for i in range(start, end):
             touched = U64(0)
             for w in range(words):
-                x = out[i * record + 1 + w] ^ states[k * waiting + w]
+                x = out[i * record + U64(1) + w] ^ states[k * waiting + w]
                 while x != U64(0):
-                    bit = 64 * w + lowest_bit(x)
+                    bit = U64(64) * w + lowest_bit(x)
                     x &= x - U64(1)
-                    s = place[bit]
-                    if touched >> U64(s) & U64(1) == U64(0):
-                        touched |= U64(1) << U64(s)
+                    lane, code = place[bit], bit * permutations
+                    slice_ = U64(1) << lane // permutations
+                    if touched & slice_ == U64(0):
+                        touched |= slice_
                         for g in range(permutations):
-                            child[s, g] = lanes[s, g]
+                            child[lane + g] = lanes[lane + g]
                     for g in range(permutations):
-                        child[s, g] ^= codes[bit, g]
+                        child[lane + g] ^= codes[code + g]
             fingerprint = U64(0)
             for g in range(permutations):
-                shared, total, rest = mixed[0, g], sums[g], touched
+                shared, total = mixed[g], sums[g]
+                if touched & U64(1) != U64(0):
+                    shared = scramble(child[g] ^ SHARED)
+                rest = touched & ~U64(1)
                 while rest != U64(0):
-                    s = lowest_bit(rest)
+                    lane = lowest_bit(rest) * permutations + g
                     rest &= rest - U64(1)
-                    if s == 0:
-                        shared = scramble(child[0, g] ^ SHARED)
-                    else:
-                        total += scramble(child[s, g] ^ SLICED) - mixed[s, g]
+                    total += scramble(child[lane] ^ SLICED) - mixed[lane]
                 fingerprint += scramble(shared ^ total)
             fingerprint = scramble(fingerprint)
-            marks[np.int64(out[i * record])] = fingerprint if fingerprint != U64(0) else U64(1)
+            marks[out[i * record]] = fingerprint if fingerprint != U64(0) else U64(1)
         put_to_sleep(out, start, end, record, words, fired, (k - low) * size, instead, peers, marks)
         start = end
 
 
 @compiled
 def put_to_sleep(
-    out: Array, start: np.int64, end: np.int64, record: int, words: int, fired: Array, at: int,
+    out: Array, start: U64, end: U64, record: U64, words: U64, fired: Array, at: U64,
     instead: Array, peers: Array, marks: Array,
 ) -> None:  # fmt: skip
     """Fills in the fingerprints of a state's successors and what they need not take.
@@ -127,29 +135,30 @@ def put_to_sleep(
     in `fired` from `at` on.
     """
     for i in range(start, end):
-        leaf = np.int64(out[i * record])
-        for w in range(instead.shape[1]):
+        leaf = out[i * record]
+        for w in range(U64(instead.shape[1])):
             tried = fired[at + w]
             asleep, rest = tried & instead[leaf, w], tried & peers[leaf, w]
             while rest != U64(0):
                 bit = lowest_bit(rest)
                 rest &= rest - U64(1)
-                if marks[64 * w + bit] > marks[leaf]:
-                    asleep |= U64(1) << U64(bit)
-            out[i * record + 1 + words + w] = asleep
+                if marks[U64(64) * w + bit] > marks[leaf]:
+                    asleep |= U64(1) << bit
+            out[i * record + U64(1) + words + w] = asleep
     for i in range(start, end):
-        leaf = np.int64(out[i * record])
+        leaf = out[i * record]
         out[i * record] = marks[leaf]
         marks[leaf] = U64(0)
 
 
 @compiled
 def weigh_orbits(
-    states: Array, low: int, high: int, words: int, waiting: int, place: Counts, codes: Array,
+    states: Array, low: U64, high: U64, words: U64, waiting: U64,
+    permutations: U64, place: Array, codes: Array,
     lanes: Array, mixed: Array, sums: Array, images: Array, weights: Counts,
 ) -> None:  # fmt: skip
     """The sizes of the orbits of states low .. high - 1."""
     for k in range(low, high):
-        lanes_of(states, k, words, waiting, place, codes, lanes)
-        images_of(lanes, mixed, sums, images)
+        lanes_of(states, k * waiting, words, permutations, place, codes, lanes)
+        images_of(lanes, permutations, mixed, sums, images)
         weights[k - low] = size_of(lanes, images)

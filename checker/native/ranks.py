@@ -32,7 +32,7 @@ def counting(moves: Moves, layout: Layout) -> tuple[str, ...] | None:
     if not added:
         return None
     kinds = {tuple(sorted((name, each[name]) for name in whole if each[name])) for each in added}
-    return _cover([dict(kind) for kind in kinds], ())
+    return cover([dict(kind) for kind in kinds], ())
 
 
 def _added(leaf: Leaf, layout: Layout) -> Added:
@@ -47,7 +47,7 @@ def _added(leaf: Leaf, layout: Layout) -> Added:
     return out
 
 
-def _cover(kinds: Sequence[Added], chosen: tuple[str, ...]) -> tuple[str, ...] | None:
+def cover(kinds: Sequence[Added], chosen: tuple[str, ...]) -> tuple[str, ...] | None:
     """Relations, `chosen` among them, that count one for every kind of step."""
     counts = [sum(kind.get(name, 0) for name in chosen) for kind in kinds]
     if any(n > 1 for n in counts):
@@ -55,4 +55,4 @@ def _cover(kinds: Sequence[Added], chosen: tuple[str, ...]) -> tuple[str, ...] |
     missing = next((kind for kind, n in zip(kinds, counts, strict=True) if not n), None)
     if missing is None:
         return tuple(sorted(chosen))
-    return next((found for name in missing if (found := _cover(kinds, (*chosen, name)))), None)
+    return next((found for name in missing if (found := cover(kinds, (*chosen, name)))), None)

@@ -186,29 +186,32 @@ class OrbitMarker:
     leaves they need not take."""
 
     def __init__(self, symmetry: Symmetry, state_words: int, sleep: Sleep) -> None:
-        self.symmetry, self.state_words, self.sleep = symmetry, state_words, sleep
-        shape = (symmetry.slices, symmetry.codes.shape[1])
-        self._lanes, self._mixed, self._child = (np.zeros(shape, np.uint64) for _ in range(3))
-        self._sums, self._images = np.zeros(shape[1], np.uint64), np.zeros(shape[1], np.uint64)
+        self.state_words, self.sleep = state_words, sleep
+        permutations = symmetry.codes.shape[1]
+        self._lanes, self._mixed, self._child = (
+            np.zeros(symmetry.slices * permutations, np.uint64) for _ in range(3)
+        )
+        self._sums, self._images = np.zeros(permutations, np.uint64), np.zeros(permutations, np.uint64)
         self._marks = np.zeros(max(1, len(sleep.number)), np.uint64)
         self._instead, self._peers = sleep.table(sleep.instead), sleep.table(sleep.peers)
+        self._words = np.uint64(state_words), np.uint64(state_words + sleep.words)
+        place = (symmetry.place * permutations).astype(np.uint64)
+        self._group = np.uint64(permutations), place, symmetry.codes.reshape(-1)
 
     def mark(
         self, states: Array, low: int, high: int, out: Array, ends: Array, fired: Array, weights: Counts
     ) -> None:
         """Fills in the successors' fingerprints and what they need not take, and the weights of these states."""
-        s, words = self.symmetry, self.state_words
         mark_orbits(
-            states, low, high, words, words + self.sleep.words, out, ends, fired, self.sleep.all_words,
-            s.place, s.codes, self._instead, self._peers, self._marks,
+            states, np.uint64(low), np.uint64(high), *self._words, out, ends, fired, np.uint64(self.sleep.all_words),
+            *self._group, self._instead, self._peers, self._marks,
             self._lanes, self._mixed, self._child, self._sums, self._images, weights,
         )  # fmt: skip
 
     def weigh(self, states: Array, low: int, high: int, weights: Counts) -> None:
         """Fills in the sizes of the orbits of these states."""
-        s, words = self.symmetry, self.state_words
         weigh_orbits(
-            states, low, high, words, words + self.sleep.words, s.place, s.codes,
+            states, np.uint64(low), np.uint64(high), *self._words, *self._group,
             self._lanes, self._mixed, self._sums, self._images, weights,
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from quorate.checker.native import commuting, explore
 from quorate.checker.native.circuit import Gate, Lit, Node
 from quorate.checker.native.moves import Leaf
 from quorate.checker.native.program import Program, compile_program
-from quorate.checker.native.ranks import counting
+from quorate.checker.native.ranks import counting, cover
 from quorate.checker.specification import Specification
 
 CORE = {"acceptor": 3, "ballot": 2, "slot": 1, "value": 2}
@@ -186,6 +186,23 @@ def test_levels_are_apart_just_if_every_step_counts_one(written: Write, actions:
     for symmetry, workers in itertools.product((False, True), (1, 2)):
         ours = explore(spec, instance, symmetry=symmetry, workers=workers)
         assert (ours.distinct, ours.edges, ours.depth) == (theirs.distinct, theirs.edges, theirs.depth)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "chosen"),
+    [
+        ([{"p": 1}, {"q": 1}], ("p", "q")),
+        ([{"p": 1, "q": 1}, {"q": 1}], ("q",)),
+        ([{"p": 1}, {"p": 1, "q": 1}, {"q": 1}], None),
+        ([{"p": 2}], None),
+        ([{"p": 1}, {}], None),
+        ([{"p": 1, "r": 1}, {"p": 1, "q": 1}, {"r": 1}], ("q", "r")),
+    ],
+)
+def test_relations_count_if_each_kind_of_step_adds_one_row(
+    kinds: list[dict[str, int]], chosen: tuple[str, ...] | None
+) -> None:
+    assert cover(kinds, ()) == chosen
 
 
 SHY = (

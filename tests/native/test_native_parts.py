@@ -162,7 +162,7 @@ def test_states_with_one_fingerprint_are_two_when_they_are_compared() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.integers(1, 4))
 def test_an_orbit_has_as_many_states_as_arrangements(slices: list[int], images: int) -> None:
-    lanes = np.array([[0] * images, *([s] * images for s in slices)], np.uint64)
+    lanes = np.array([[0] * images, *([s] * images for s in slices)], np.uint64).reshape(-1)
     arrangements = len(set(itertools.permutations(slices)))
     assert size_of(lanes, np.arange(1, images + 1, dtype=np.uint64)) == images * arrangements
     assert size_of(lanes, np.ones(images, np.uint64)) == arrangements
