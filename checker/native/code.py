@@ -150,8 +150,7 @@ def _mixed(asm: Assembler, word: str, which: int) -> str:
 def fingerprint(asm: Assembler, words: Sequence[str]) -> str:
     """A 64-bit fingerprint, never 0.  Of a single word it is one-to-one as long as the top bit is clear.
 
-    The words are scrambled by themselves and added, so that what a step leaves alone is scrambled once for all its
-    siblings.
+    The words are scrambled by themselves and added, which a processor does side by side.
     """
     parts = [_mixed(asm, word, i) for i, word in enumerate(words)]
     total = parts[0]
@@ -221,9 +220,6 @@ class Printer:
         asm.store("0", "%made")
         with asm.each("%low", "%high", "k") as k:
             words = self._load(asm, "%states", k)
-            if self.fingerprints and self.layout.words > 1:
-                for i, word in enumerate(words.names):
-                    _mixed(asm, word, i)
             for name in ("%twins", *self._fired):
                 asm.store("0", name)
             for name, tree in zip(moves.actions, moves.trees, strict=True):
@@ -313,13 +309,25 @@ class Printer:
         return asm.compare("ne", difference, "0")
 
     def _emit(self, asm: Assembler, following: Sequence[str], leaf: Leaf) -> None:
+        """Writes a record."""
+        words = [*following, *self._asleep_after(asm, leaf)]
+        given = ", ".join(f"i64 {x}" for x in (str(leaf.action), str(self.sleep.number[leaf]), *words))
+        asm.effect(f"call void @emit(ptr %out, ptr %via, ptr %made, {given})")
+
+    def emit(self) -> str:
+        """The function that writes a record: written once, since most states are found once and code is not free."""
+        asm, words = Assembler(), [f"%w{i}" for i in range(self.waiting_words)]
         made = asm.load("%made")
         record = asm.element("%out", asm.pure(f"mul i64 {made}, {self.waiting_words + 1}"))
-        mark = fingerprint(asm, following) if self.fingerprints else str(self.sleep.number[leaf])
-        for i, word in enumerate([mark, *following, *self._asleep_after(asm, leaf)]):
+        mark = fingerprint(asm, words[: self.layout.words]) if self.fingerprints else "%number"
+        for i, word in enumerate([mark, *words]):
             asm.store(word, asm.element(record, str(i)))
-        asm.store(str(leaf.action), asm.element("%via", made, "i8"), "i8")
+        action = asm.pure("trunc i64 %action to i8")
+        asm.store(action, asm.element("%via", made, "i8"), "i8")
         asm.store(asm.pure(f"add i64 {made}, 1"), "%made")
+        asm.effect("ret void")
+        given = ", ".join(f"i64 {x}" for x in ("%action", "%number", *words))
+        return asm.function(f"internal void @emit(ptr noalias %out, ptr noalias %via, ptr noalias %made, {given})")
 
     def _asleep_after(self, asm: Assembler, leaf: Leaf) -> list[str]:
         """The set of leaves that the successor need not take: of those that were tried before and lead on."""

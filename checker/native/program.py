@@ -114,7 +114,7 @@ def compile_program(
         claims = [(name, less.node(holds)) for name, holds in claims]
     sleep = Sleep.of(moves, rank)
     printer = Printer(layout, sleep, fingerprints)
-    assembly = printer.expand(moves) + printer.check(claims) + printer.hash()
+    assembly = printer.emit() + printer.expand(moves) + printer.check(claims) + printer.hash()
     machine = Machine(assembly)
     apart = counting(moves, layout) is not None
     seconds = time.perf_counter() - started
