@@ -173,12 +173,12 @@ def check(
         raise click.UsageError(f"--refinement: {tower.name} refines nothing; it is the top of its tower")
     if no_symmetry and symmetry:
         raise click.UsageError("--symmetry and --no-symmetry: choose one")
-    native = "--engine native" if engine == "native" else stores.asked()
-    if native and (refinement or engine == "referee"):
-        other = "--refinement" if refinement else "--engine referee"
-        raise click.UsageError(f"{other} is done by the specification's own text; leave {native} away")
+    by_text, storing = refinement or engine == "referee", stores.asked()
+    if by_text and (storing or engine == "native"):
+        slow, fast = "--refinement" if refinement else "--engine referee", storing or "--engine native"
+        raise click.UsageError(f"{slow} is done by the specification's own text; leave {fast} away")
     ways.refuse_what_does_not_go_together(
-        native=native, refinement=refinement, deadlock=deadlock, as_json=as_json
+        native=engine == "native", storing=storing, refinement=refinement, deadlock=deadlock, as_json=as_json
     )
     specification = tower.floors[0]
     instance = Instance.of(specification, sizes_of(sizes))
@@ -199,11 +199,10 @@ def check(
             watch=lambda progress: work.at(*told(progress)),
         )
         found = ways.explored(
-            specification, instance, engines.limits, engines.step_checks, deadlock, engines.watch
+            specification, instance, engines.limits, engines.step_checks, deadlock, by_text, engines.watch
         )
         if found is None:
-            by_text = refinement or engine == "referee"
-            found = engines.referee() if by_text else engines.compiled(engine == "auto" and not native)
+            found = engines.referee() if by_text else engines.compiled(engine == "auto" and not storing)
     ways.write(found)
     if not ways.dump:
         report(found, as_json)

@@ -27,7 +27,7 @@ class CannotWrite(Exception):
 
 @dataclass(frozen=True)
 class Ways:
-    """How else to look at an instance, and what to write; every one of them is by the specification's own text."""
+    """How else to look at an instance, and what to write; all but random walks by the specification's own text."""
 
     walks: int | None
     seed: int
@@ -37,9 +37,12 @@ class Ways:
     itf: Path | None
 
     def refuse_what_does_not_go_together(
-        self, *, native: str, refinement: bool, deadlock: bool, as_json: bool
+        self, *, native: bool, storing: str, refinement: bool, deadlock: bool, as_json: bool
     ) -> None:
-        """Raises `click.UsageError` for options that contradict each other; `native` is one that wants machine code."""
+        """Raises `click.UsageError` for options that contradict each other.
+
+        `native` says that machine code is asked for, `storing` is an option that speaks of how a search is stored.
+        """
         asked = [
             option
             for option, given in [
@@ -53,8 +56,12 @@ class Ways:
             raise click.UsageError(f"{asked[0]} and {asked[1]} are two ways to look; choose one")
         if self.unfair and not self.liveness:
             raise click.UsageError("--unfair is said of --liveness; give both")
-        if asked and native:
-            raise click.UsageError(f"{asked[0]} is done by the specification's own text; leave {native} away")
+        if asked and storing:
+            raise click.UsageError(
+                f"{storing} is for exploring every state, {asked[0]} is something else; choose one"
+            )
+        if (self.liveness or self.dump) and native:
+            raise click.UsageError(f"{asked[0]} is done by the specification's own text; leave --engine away")
         if (self.liveness or self.dump) and (refinement or deadlock):
             other = "--refinement" if refinement else "--deadlock"
             raise click.UsageError(f"{asked[0]} and {other} are two questions; ask them one after the other")
@@ -70,9 +77,22 @@ class Ways:
         limits: Limits,
         step_checks: Sequence[StepCheck],
         deadlock: bool,
+        by_text: bool,
         watch: Watcher,
     ) -> Exploration | None:
         """What was found in the way asked for; None if none was.  A graph that is asked for is printed."""
+        if self.walks is not None and not by_text:
+            from ..checker.native.walks import simulate as simulate_natively
+
+            return simulate_natively(
+                spec,
+                instance,
+                self.walks,
+                seed=self.seed,
+                limits=limits,
+                stop_at_deadlock=deadlock,
+                watch=watch,
+            )
         if self.walks is not None:
             return simulate(
                 spec,

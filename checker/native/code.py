@@ -327,7 +327,9 @@ class Printer:
         asm.store(asm.pure(f"add i64 {made}, 1"), "%made")
         asm.effect("ret void")
         given = ", ".join(f"i64 {x}" for x in ("%action", "%number", *words))
-        return asm.function(f"internal void @emit(ptr noalias %out, ptr noalias %via, ptr noalias %made, {given})")
+        return asm.function(
+            f"internal void @emit(ptr noalias %out, ptr noalias %via, ptr noalias %made, {given})"
+        )
 
     def _asleep_after(self, asm: Assembler, leaf: Leaf) -> list[str]:
         """The set of leaves that the successor need not take: of those that were tried before and lead on."""

@@ -81,6 +81,12 @@ class Sleep:
         return out
 
     @classmethod
+    def none(cls, moves: Moves) -> Sleep:
+        """Nothing is left out."""
+        empty = dict.fromkeys(moves.leaves, 0)
+        return cls({leaf: n for n, leaf in enumerate(moves.leaves)}, empty, empty, 0)
+
+    @classmethod
     def of(cls, moves: Moves, rank: Rank | None = None) -> Sleep:
         """What may be left out.  Without a rank, leaves are in the order in which they are tried."""
         leaves = moves.leaves

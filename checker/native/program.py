@@ -99,11 +99,13 @@ def compile_program(
     properties: Sequence[Function],
     *,
     fingerprints: bool = True,
+    sleeping: bool = True,
     rank: Callable[[Leaf], Any] | None = None,
 ) -> Program:
     """Grounds, prints and compiles a specification for one instance.
 
-    `properties` are checked in this order.  `fingerprints` and `rank` are told in `code` and `commuting`.
+    `properties` are checked in this order.  `fingerprints` is told in `code`, `rank` in `commuting`;
+    if not `sleeping`, every step is made.
     """
     started = time.perf_counter()
     layout, circuit = lay_out(spec, instance), Circuit()
@@ -112,7 +114,7 @@ def compile_program(
     if (less := reduce(layout, moves)) is not None:
         layout, moves = less.layout(layout), less.moves(moves)
         claims = [(name, less.node(holds)) for name, holds in claims]
-    sleep = Sleep.of(moves, rank)
+    sleep = Sleep.of(moves, rank) if sleeping else Sleep.none(moves)
     printer = Printer(layout, sleep, fingerprints)
     assembly = printer.emit() + printer.expand(moves) + printer.check(claims) + printer.hash()
     machine = Machine(assembly)

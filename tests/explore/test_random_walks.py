@@ -1,4 +1,4 @@
-"""Random walks find what is wrong, come out the same for one seed, and never say that anything holds."""
+"""Random walks, by the text or by machine code, find what is wrong, come out the same for one seed, and never say that anything holds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from quorate.checker.explore.result import Exploration, Limits, Progress
 from quorate.checker.explore.simulate import PROGRESS_EVERY_WALKS, STEPS_MAX, simulate
 from quorate.checker.instance import Instance
 from quorate.checker.mutation import find_mutant, mutate
+from quorate.checker.native.walks import SIDE_BY_SIDE_MAX
+from quorate.checker.native.walks import simulate as simulate_natively
 from quorate.checker.specification import Specification
 from quorate.refinement.tower import tower
 from quorate.spec import consensus, multipaxos
@@ -149,3 +151,72 @@ def test_every_possible_step_is_taken_sooner_or_later(seed: int) -> None:
     instance = {"slot": 2, "value": 2}
     found = walked(Specification.of(consensus), instance, 200, seed=seed, limits=Limits(depth_max=2))
     assert found.distinct == 5
+
+
+# By machine code ------------------------------------------------------------------------------
+
+
+def ran(spec: Specification, sizes: dict[str, int], walks: int, seed: int = 0, **more: object) -> Exploration:
+    return simulate_natively(spec, Instance.of(spec, sizes), walks, seed=seed, **more)  # type: ignore[arg-type]
+
+
+def without_times(found: Exploration) -> dict[str, object]:
+    return {k: v for k, v in told(found).items() if k != "compile_seconds"}
+
+
+def test_machine_code_walks_through_the_same_graph() -> None:
+    _, whole = explored(CORE, Instance.of(CORE, TINY))
+    found = ran(CORE, TINY, 20_000)
+    assert (found.distinct, found.edges, found.depth) == (whole.distinct, whole.edges, whole.depth)
+    assert found.deadlocks == whole.deadlocks
+    assert (found.verdict, found.violation, found.engine) == ("unknown", None, "random walks")
+    assert found.cut_short == "20,000 random walks (seed 0) are not every run"
+    assert sum(count.found for count in found.actions.values()) == found.distinct - 1
+    assert (
+        ran(Specification.of(consensus), {"slot": 2, "value": 2}, 200, limits=Limits(depth_max=2)).distinct
+        == 5
+    )
+
+
+def test_one_seed_gives_one_set_of_walks_by_machine_code_too() -> None:
+    assert without_times(ran(CORE, SMALL, 50, seed=4)) == without_times(ran(CORE, SMALL, 50, seed=4))
+    assert without_times(ran(CORE, SMALL, 50, seed=4)) != {
+        **without_times(ran(CORE, SMALL, 50, seed=5)),
+        "seed": 4,
+    }
+
+
+def test_a_mutant_is_found_by_machine_code_and_its_run_is_one() -> None:
+    found = ran(SPOILED, SMALL, 50_000, seed=1)
+    violation = found.violation
+    assert violation is not None
+    assert (violation.property, violation.shortest, found.cut_short) == ("agreement", False, "")
+    instance = Instance.of(SPOILED, SMALL)
+    taken = [(step.action, list(step.parameters.values())) for step in violation.steps]
+    assert replay(SPOILED, instance, taken) == list(violation.states())
+    with instance.inhabited():
+        assert [bool(SPOILED.safety[0](state)) for state in violation.states()] == [True] * len(taken) + [
+            False
+        ]
+    assert found.extra["walks"] < 50_000, "it stops when it has found something"
+
+
+def test_what_stops_the_texts_walks_stops_those_of_machine_code() -> None:
+    assert ran(CORE, SMALL, 50, limits=Limits(depth_max=4)).depth == 4
+    few = ran(CORE, SMALL, 50 * SIDE_BY_SIDE_MAX, limits=Limits(states_max=30))
+    assert (
+        few.cut_short
+        == f"the limit of 30 states was reached after {SIDE_BY_SIDE_MAX:,} random walks (seed 0)"
+    )
+    none = ran(CORE, SMALL, 50, limits=Limits(seconds_max=0))
+    assert none.cut_short == "the time limit of 0 s was reached after 0 random walks (seed 0)"
+    stuck = ran(CORE, TINY, 5, stop_at_deadlock=True)
+    assert stuck.violation is not None
+    assert stuck.violation.property == "deadlock"
+    *_, last = stuck.violation.states()
+    graph, _ = explored(CORE, Instance.of(CORE, TINY))
+    assert graph.edges[graph.number(last)] == []
+    said: list[Progress] = []
+    ran(CORE, TINY, 2 * SIDE_BY_SIDE_MAX, watch=said.append)
+    assert len(said) == 2
+    assert 0 < said[0].distinct <= said[1].distinct
