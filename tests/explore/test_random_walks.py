@@ -1,4 +1,5 @@
-"""Random walks, by the text or by machine code, find what is wrong, come out the same for one seed, and never say that anything holds."""
+"""Random walks, by the text or by machine code, find what is wrong, are the same for one seed, and never say that it
+holds."""
 
 from __future__ import annotations
 
