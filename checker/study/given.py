@@ -20,7 +20,7 @@ from ..prove.counterexample_text import listed, relation_lines
 from ..prove.smt import ask
 from ..term import Field
 from .finite import loose_in
-from .ground import Ground
+from .ground import Ground, gate
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class States:
     """The states of a counterexample's universe, as a solver knows them: the rows of that one, and what is supposed."""
 
     solver: z3.Solver
-    rows: Mapping[Key, z3.BoolRef]
+    rows: dict[Key, z3.BoolRef]
     hypotheses: Mapping[str, z3.BoolRef]
 
     @classmethod
@@ -126,7 +126,7 @@ class States:
     def have(self, key: Key, given: Collection[Key], by: Collection[str]) -> bool:
         """Whether each of the states that has the given rows, and of which these hypotheses hold, has this row."""
         supposed = [*(self.rows[k] for k in given), *(self.hypotheses[name] for name in by)]
-        return ask(self.solver, *supposed, z3.Not(self.rows[key])) == z3.unsat
+        return bool(ask(self.solver, *supposed, gate(z3.Not(self.rows[key]))) == z3.unsat)
 
     def reasons(self, key: Key, given: Collection[Key]) -> tuple[str, ...]:
         """Hypotheses by which a row follows from the given ones; none can be left out."""
