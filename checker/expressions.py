@@ -68,6 +68,10 @@ class Expressions(ABC):
     def unfold(self, e: ast.Call, function: Callable[..., Anything], env: Names) -> Meaning:
         """The meaning of a call of a function that a specification defines."""
 
+    @abstractmethod
+    def after(self, e: ast.Call, now: StateTerm, env: Names) -> StateTerm:
+        """The state that an action of another specification leads to."""
+
     def refuse(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg, remedy: str) -> NoReturn:
         """Raises `Unreadable` with what to write instead."""
         self.source.refuse(node, remedy)
@@ -311,9 +315,11 @@ class Expressions(ABC):
 
     def call(self, e: ast.Call, env: Names) -> Meaning:
         match e:
-            case ast.Call(ast.Attribute(thing, "but"), args, changes):
+            case ast.Call(ast.Attribute(thing, "but" | "after" as word), args, changes):
                 state = self.value(thing, env)
                 if isinstance(state, StateTerm):
+                    if word == "after":
+                        return self.after(e, state, env)
                     if args:
                         self.refuse(args[0], "name the relation: now.but(left=...)")
                     return StateTerm(state.of, {**state.relations, **self.changes(state.of, changes, env)})

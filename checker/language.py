@@ -197,6 +197,13 @@ class State:
         """This state with some relations replaced, the others unchanged (TLA+'s EXCEPT and UNCHANGED)."""
         return type(self)(**{**self.__dict__, **changes})
 
+    def after(self, action: Callable[..., State], *args: Any) -> Self:
+        """This state after an action that another specification says; what that one does not know stays as it is.
+
+        What the action requires is required.  Raises `Refused` where that is false.
+        """
+        return self.but(**action(self, *args).__dict__)
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a state does not change; write now.but({name}=...)")
 

@@ -16,10 +16,10 @@ from typing import TypeAlias, get_type_hints
 
 from . import language
 from .expressions import Expressions, Meaning, Names
-from .language import Sort, has_role, is_sort, is_state
+from .language import Many, Sort, State, has_role, is_sort, is_state, item_of
 from .rewrites import REWRITES
 from .source import Source
-from .term import FORMULAS, Formula, Require, StateTerm, Step, Var
+from .term import FORMULAS, Formula, Require, StateTerm, Step, Var, put, put_in
 
 Opaque: TypeAlias = Mapping[Callable[..., Anything], StateTerm]
 
@@ -42,7 +42,7 @@ class Reader(Expressions):
     def read(self, args: Sequence[Meaning]) -> Meaning:
         """What the function returns, given terms for its parameters.  Raises `Unreadable`."""
         wanted = self.parameters()
-        if list(map(kind_of, args)) != list(wanted.values()):
+        if len(args) != len(wanted) or not all(map(fits, args, wanted.values())):
             kinds = ", ".join(getattr(kind_of(x), "__name__", "?") for x in args) or "none"
             self.refuse(self.source.definition, f"its parameters must be ({kinds}), in this order")
         env: dict[str, Meaning] = dict(zip(wanted, args, strict=True))
@@ -101,28 +101,99 @@ class Reader(Expressions):
         place = replace(self.source.file.place(statement), text=self.source.file.said(call.args[0]))
         self.requires.append(Require(self.formula(call.args[0], env), place))
 
+    def named(self) -> Iterator[object]:
+        """What the names of its statements mean outside it."""
+        for node in itertools.chain(*map(ast.walk, self.source.definition.body)):
+            yield self.meaning_outside(node)
+
+    # Calls -------------------------------------------------------------------------------
+
     def unfold(self, e: ast.Call, function: Callable[..., Anything], env: Names) -> Meaning:
         """The meaning of a call: that of the function's own text."""
         if e.keywords:
             self.refuse(e, "arguments are given by position")
         if function in self.opaque:
             return self.opaque[function]
-        if function in self.stack:
-            self.refuse(e, f"{function.__name__} calls itself; a predicate must unfold to an end")
         is_action = has_role(function, "action")
         if is_action and not has_role(self.source.function, "step"):
-            self.refuse(e, "an action is not a predicate; say what it requires")
-        inner = Reader(
-            Source.of(function), (*self.stack, function), self.opaque, self.requires if is_action else None
-        )
+            self.refuse(e, "an action is not a predicate; say what it requires, or, in an @action, "
+                           f"now.after({ast.unparse(e.func)}, ...)")  # fmt: skip
+        inner = self.inner(e, function, self.requires if is_action else None)
         args = [self.value(x, env) for x in e.args]
-        wanted = list(inner.parameters().items())
-        if len(args) != len(wanted):
-            self.refuse(e, f"{function.__name__} takes {len(wanted)} arguments, {len(args)} are given")
-        for x, arg, (name, kind) in zip(e.args, args, wanted, strict=True):
-            if kind_of(arg) is not kind:
+        for x, arg, (name, kind) in self.paired(e, e.args, args, inner):
+            if not fits(arg, kind):
                 self.refuse(x, f"{function.__name__} wants {name} of {kind.__name__} here")
         return inner.read(args)
+
+    def after(self, e: ast.Call, now: StateTerm, env: Names) -> StateTerm:
+        """The state that an action of another specification leads to; what that requires, this requires.
+
+        Of a set nothing can be said but who is in it, so where the action wants a set, any set of the same things
+        will do: the action is read of a set of its own kind, in whose place the given one is put.
+        """
+        function = self.taken(e, env)
+        requires: list[Require] = []
+        inner = self.inner(e, function, requires)
+        args: list[Meaning] = [now, *(self.value(x, env) for x in e.args[1:])]
+        given: dict[Var, Var] = {}
+        for i, (x, arg, (name, kind)) in enumerate(self.paired(e, [e.func, *e.args[1:]], args, inner)):
+            if isinstance(arg, Var) and are_alike(arg.sort, kind):
+                args[i] = own = Var(name, kind)
+                given[own] = arg
+            elif not fits(arg, kind):
+                self.refuse(x, f"{function.__name__} wants {name} of {kind.__name__} here")
+        then = inner.read(args)
+        if not isinstance(then, StateTerm):
+            inner.refuse(inner.source.definition, "an action returns the state that follows: now.but(...)")
+        assert self.requires is not None, "an action is being read"
+        self.requires.extend(replace(r, formula=put(r.formula, given)) for r in requires)
+        return StateTerm(
+            now.of, {**now.relations, **{n: put_in(r, given) for n, r in then.relations.items()}}
+        )
+
+    def taken(self, e: ast.Call, env: Names) -> Callable[..., Anything]:
+        """The action that stands first in `now.after(...)`, and that may stand there."""
+        if self.requires is None or not has_role(self.source.function, "action"):
+            self.refuse(e, "now.after(...) is a step; it belongs in an @action")
+        if not any(e is x for x in steps_taken(self.source.definition)):
+            self.refuse(e, "now.after(...) is a whole step; it stands right after `return` or `name =`")
+        if not e.args or e.keywords:
+            self.refuse(e, "name the action, then its parameters in order: now.after(voting.leave, a, b)")
+        function = self.value(e.args[0], env)
+        if not inspect.isfunction(function) or not has_role(function, "action"):
+            self.refuse(e.args[0], "name an @action; what follows is its parameters without the state")
+        return function
+
+    def inner(self, e: ast.Call, function: Callable[..., Anything], requires: list[Require] | None) -> Reader:
+        """The reader of a function that is called."""
+        if function in self.stack:
+            self.refuse(e, f"{function.__name__} calls itself; a predicate must unfold to an end")
+        return Reader(Source.of(function), (*self.stack, function), self.opaque, requires)
+
+    def paired(
+        self, e: ast.Call, written: Sequence[ast.expr], args: Sequence[Meaning], inner: Reader
+    ) -> list[tuple[ast.expr, Meaning, tuple[str, type]]]:
+        """Each argument as it is written and what it means, with the parameter that it is given for."""
+        wanted = list(inner.parameters().items())
+        if len(args) != len(wanted):
+            takes, given, after = len(wanted), len(args), ""
+            if written and written[0] is e.func:
+                takes, given, after = takes - 1, given - 1, " after the state"
+            self.refuse(
+                e, f"{inner.source.function.__name__} takes {takes} arguments{after}, {given} are given"
+            )
+        return list(zip(written, args, wanted, strict=True))
+
+
+def steps_taken(definition: ast.FunctionDef) -> Iterator[ast.Call]:
+    """The calls that make up a whole `return` or `name =`: `then.but(...)`, and `now.after(...)` before it."""
+    for statement in definition.body:
+        match statement:
+            case ast.Return(ast.Call() as e) | ast.Assign(value=ast.Call() as e):
+                yield e
+                while isinstance(e.func, ast.Attribute) and isinstance(e.func.value, ast.Call):
+                    e = e.func.value
+                    yield e
 
 
 def statement_rewrite(statement: ast.stmt) -> str:
@@ -136,6 +207,18 @@ def kind_of(thing: Meaning) -> type | None:
     if isinstance(thing, Var):
         return thing.sort
     return thing.of if isinstance(thing, StateTerm) else None
+
+
+def fits(thing: Meaning, wanted: type) -> bool:
+    """Whether a thing may be given for a parameter: a variable of that Sort, a State with at least its relations."""
+    kind = kind_of(thing)
+    return kind is wanted or (kind is not None and issubclass(wanted, State) and issubclass(kind, wanted))
+
+
+def are_alike(kind: type, wanted: type) -> bool:
+    """Whether two sorts, not one, are of sets of the same things."""
+    many = all(is_sort(x) and issubclass(x, Many) for x in (kind, wanted))
+    return many and kind is not wanted and item_of(kind) is item_of(wanted)
 
 
 # What is read ------------------------------------------------------------------------------
@@ -157,18 +240,23 @@ def sorts_of_text(f: Callable[..., Anything]) -> Iterator[type[Sort]]:
     """Every sort that the text of a function names, or that of a helper.
 
     Terms keep only what matters: `True or any(... for v in Value)` is true without a Value, and yet it runs over them.
+    What a helper's parameters are of, whoever calls it has named, or has a set of the same things.
     """
+    yield from (x for x in reader(f).parameters().values() if is_sort(x))
+    for r in texts_of(f):
+        yield from (x for x in r.named() if is_sort(x))
+
+
+def texts_of(f: Callable[..., Anything]) -> Iterator[Reader]:
+    """The text of a function, and of every function that it comes to call or take, each once."""
     pending, seen = [f], set[Callable[..., Anything]]()
     while pending:
         r = reader(pending.pop())
-        seen.add(r.source.function)
-        definition = r.source.definition
-        for node in itertools.chain(*map(ast.walk, (definition.args, *definition.body))):
-            found = r.meaning_outside(node)
-            if is_sort(found):
-                yield found
-            elif inspect.isfunction(found) and found.__module__ != language.__name__ and found not in seen:
-                pending.append(found)
+        if r.source.function not in seen:
+            seen.add(r.source.function)
+            yield r
+            called = (x for x in r.named() if inspect.isfunction(x))
+            pending += [x for x in called if x.__module__ != language.__name__]
 
 
 def read_predicate(f: Callable[..., Anything], now: StateTerm | None, *args: Var) -> Formula:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from .language import Refused, State, relations_of
+from .language import BadDeclaration, Refused, State, relations_of
+from .overlay import check_kept, parts_of
 from .reading import Opaque, read_state, read_step, reader
-from .specification import Function, Specification, marked, sorts_of, where
+from .specification import Function, Specification, sorts_of, where
 from .term import Field, StateTerm, Step, Var
 
 
@@ -44,7 +45,11 @@ class Refinement:
     def of(cls, module: ModuleType, lower: Specification, upper: Specification) -> Refinement:
         """Collects a module's image and steps.  Raises `BadRefinement` unless they fit the two specifications."""
         file = getattr(module, "__file__", None) or module.__name__
-        images = marked(module, "image")
+        try:
+            check_kept(module)
+        except BadDeclaration as why:
+            raise BadRefinement(f"{file}: {why}") from None
+        images = parts_of(module, "image")
         if len(images) != 1:
             raise BadRefinement(f"{file}: a refinement has one @image, this has {len(images)}")
         hints = dict(get_type_hints(images[0]))
@@ -58,7 +63,7 @@ class Refinement:
         steps: dict[str, Function] = {}
         for action in lower.actions:
             name = action.__name__
-            found = [f for f in marked(module, "step") if f.__dict__["of"].__name__ == name]
+            found = [f for f in parts_of(module, "step") if f.__dict__["of"].__name__ == name]
             if len(found) != 1:
                 raise BadRefinement(
                     f"{file}: the action {name} of {lower.name} has {len(found) or 'no'} steps; write one, marked "

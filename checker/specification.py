@@ -20,6 +20,7 @@ from typing import Any as Anything
 from typing import get_type_hints
 
 from .language import BadDeclaration, Many, Sort, State, has_role, item_of, relations_of
+from .overlay import check_kept, check_speaks_of, parts_of
 from .reading import parameters, read_predicate, read_state, read_step, sorts_of_text
 from .temporal import Promise, read_promise
 from .term import All, Any, Formula, StateTerm, Step, filters_of, formulas_of, start, within
@@ -30,12 +31,6 @@ Function = Callable[..., Anything]
 
 class BadSpecification(Exception):
     """A module is not a specification; the message is one line that says what is missing and where."""
-
-
-def marked(module: ModuleType, role: str) -> tuple[Function, ...]:
-    """The functions that a module itself defines in this role, in the order written."""
-    own = (f for f in vars(module).values() if has_role(f, role) and f.__module__ == module.__name__)
-    return tuple(dict.fromkeys(own))
 
 
 def defined_again(module: ModuleType) -> ast.FunctionDef | None:
@@ -82,7 +77,12 @@ class Specification:
     def of(cls, module: ModuleType, name: str | None = None) -> Specification:
         """Collects a module's parts.  Raises `BadSpecification` if one is missing."""
         where = getattr(module, "__file__", None) or module.__name__
-        inits = marked(module, "init")
+        try:
+            check_kept(module)
+            assumes = _assumed(module)
+        except BadDeclaration as why:
+            raise BadSpecification(f"{where}: {why}") from None
+        inits = parts_of(module, "init")
         if len(inits) != 1:
             raise BadSpecification(f"{where}: a specification has one @init, this has {len(inits)}")
         state = get_type_hints(inits[0]).get("return")
@@ -90,31 +90,28 @@ class Specification:
             raise BadSpecification(
                 f"{where}: say which State {inits[0].__name__} returns, as `-> {state_name(module)}:`"
             )
-        actions = marked(module, "action")
+        actions = parts_of(module, "action")
         if not actions:
             raise BadSpecification(f"{where}: a specification has at least one @action")
         try:
             relations_of(state)
+            check_speaks_of(module, state)
         except BadDeclaration as why:
             raise BadSpecification(f"{where}: {why}") from None
         if lost := defined_again(module):
             raise BadSpecification(
                 f"{where}:{lost.lineno}: {lost.name} is defined again, and the first is lost; name it anew"
             )
-        assumes = getattr(module, "assumes", ())
-        for f in assumes:
-            if not has_role(f, "axiom"):
-                raise BadSpecification(f"{where}: `assumes` lists functions marked @axiom; {f!r} is none")
         return cls(
             name or module.__name__.rpartition(".")[2],
             module,
             state,
             inits[0],
             actions,
-            marked(module, "invariant"),
-            marked(module, "safety"),
-            tuple(assumes),
-            marked(module, "liveness"),
+            parts_of(module, "invariant"),
+            parts_of(module, "safety"),
+            assumes,
+            parts_of(module, "liveness"),
         )
 
     # What it speaks of -------------------------------------------------------------------
@@ -214,6 +211,17 @@ class Specification:
     @cached_property
     def _types(self) -> TypeChecker:
         return TypeChecker(relations_of(self.state))
+
+
+def _assumed(module: ModuleType) -> tuple[Function, ...]:
+    """The axioms that a module lists.  Raises `BadDeclaration` if it lists anything else."""
+    assumes = getattr(module, "assumes", ())
+    if not isinstance(assumes, list | tuple):
+        raise BadDeclaration("`assumes` is a list: assumes = [quorums_meet]")
+    for f in assumes:
+        if not has_role(f, "axiom"):
+            raise BadDeclaration(f"`assumes` lists functions marked @axiom; {f!r} is none")
+    return tuple(assumes)
 
 
 def state_name(module: ModuleType) -> str:

@@ -276,6 +276,20 @@ def put(t: Formula, values: Mapping[Var, Var]) -> Formula:
     assert_never(t)
 
 
+def put_in(relation: Relation, values: Mapping[Var, Var]) -> Relation:
+    """The relation with free variables replaced."""
+    match relation:
+        case Field():
+            return relation
+        case Union(left, right):
+            return Union(put_in(left, values), put_in(right, values))
+        case Minus(left, right):
+            return Minus(put_in(left, values), put_in(right, values))
+        case Those(bound, row, where):
+            return Those(bound, tuple(values.get(x, x) for x in row), put(where, values))
+    assert_never(relation)
+
+
 def member(args: Sequence[Var], relation: Relation) -> Formula:
     """`(args) in relation` as a formula over the state's own relations.
 

@@ -28,8 +28,8 @@ MUTANTS = [
     Mutant(
         "leader_ignores_reports",
         "The leader proposes what it likes, whatever its quorum of phase 1 accepted before.",
-        "    require(free(now, q, s, b) or forced(now, q, s, b, v))\n",
-        "",
+        "    return now.after(multipaxos.propose, q, s, b, v)\n",
+        "    return now.but(reported=set()).after(multipaxos.propose, q, s, b, v).but(reported=now.reported)\n",
         breaks="agreement",
         steps=12,
         explorer=SPLIT,

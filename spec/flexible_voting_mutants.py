@@ -28,8 +28,8 @@ MUTANTS = [
     Mutant(
         "propose_anything",
         "A value is proposed whatever the quorum of phase 1 voted for before.",
-        "    require(fresh(now, q, s, b) or last(now, q, s, b, v))\n",
-        "",
+        "    return now.after(voting.propose, q, s, b, v)\n",
+        "    return now.but(voted=set()).after(voting.propose, q, s, b, v).but(voted=now.voted)\n",
         breaks="proposals_are_safe",
         steps=4,
         explorer=SPLIT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..evaluate import Relations, Rows
@@ -10,8 +10,11 @@ from ..instance import in_order, plain, show
 from .counterexample import Counterexample
 
 
-def counterexample_lines(found: Counterexample) -> Iterator[str]:
-    """The counterexample, a thought a line, indented under what it is a counterexample to."""
+def counterexample_lines(found: Counterexample, state: Iterable[str] = ()) -> Iterator[str]:
+    """The counterexample, a thought a line, indented under what it is a counterexample to.
+
+    `state` may say the state before the step in other lines than one for each relation.
+    """
     o = found.obligation
     yield f"{o.level}: {sentence(found)}"
     if o.claim:
@@ -19,7 +22,7 @@ def counterexample_lines(found: Counterexample) -> Iterator[str]:
     yield f"  where {universe(found)}"
     if found.before:
         yield "  in a state with"
-        yield from relation_lines(found.before)
+        yield from state or relation_lines(found.before)
     if found.before and found.after:
         yield f"  {call(found)}"
         yield from difference_lines(found)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..explore.report import counterexample as run_lines
 from ..explore.result import violation_json
+from ..instance import in_order, plain
 from ..prove.counterexample_text import counterexample_lines
 from ..prove.proof import outcome_json
 from ..prove.report import duration
@@ -47,7 +48,7 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     found = finding.outcome.counterexample
     if found is None:
         return
-    yield from counterexample_lines(found)
+    yield from counterexample_lines(found, finding.told.lines() if finding.told else ())
     for sort, members in found.instance.members.items():
         if pairs := list(said_order(members)):
             yield f"  nothing is assumed of the order of {sort.__name__}: here {', '.join(pairs)}"
@@ -97,24 +98,24 @@ _HEAD = {"reachable": 2, "elsewhere": 0}
 
 def table(studies: Sequence[Study]) -> Iterator[str]:
     """For every invariant what fails without it: the minimality of the proof, a line for each failure."""
-    rows = [("without", "fails", "members", "rows", "can it happen?")]
+    rows = [("without", "fails", "members", "rows", "given", "can it happen?")]
     for study in studies:
         first = study.without
         for finding in study.findings:
             rows.append((first, *_cells(finding)))
             first = ""
         if not study.findings:
-            rows.append((first, _nothing(study), "", "", ""))
+            rows.append((first, _nothing(study), "", "", "", ""))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _cells(finding: Finding) -> tuple[str, str, str, str]:
+def _cells(finding: Finding) -> tuple[str, str, str, str, str]:
     found, r = finding.outcome.counterexample, finding.reachability
     members = sum(map(len, found.instance.members.values())) if found else 0
     can = f"{WORDS[r.answer]}, {r.states:,} states" if r else ""
-    return str(finding.outcome.obligation), str(members), str(finding.rows), can
+    return str(finding.outcome.obligation), str(members), str(finding.rows), str(finding.given), can
 
 
 def _nothing(study: Study) -> str:
@@ -146,6 +147,11 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "action": o.action,
         "conjunct": o.conjunct,
         "rows": finding.rows,
+        "given": finding.given,
+        "follows": [
+            {"relation": f.relation, "rows": [plain(row) for row in in_order(f.rows)], "by": list(f.by)}
+            for f in (finding.told.follows if finding.told else ())
+        ],
         "no_counterexample_with_members": finding.excluded,
         "smallest": finding.smallest,
         "reachability": r

@@ -17,6 +17,7 @@ from ..prove.proof import Proof, Verdict, obligations
 from ..prove.solving import Z3, Outcome, Solver
 from ..refinement import Tower
 from .again import objection
+from .given import Told, told
 from .reachable import Reachability, reachability
 from .smallest import completed, smallest
 
@@ -47,19 +48,26 @@ class Finding:
     """An obligation that failed, its smallest counterexample, and whether that can happen.
 
     `excluded` members in all, or fewer, are too few for any counterexample in which no set is empty.  Where only
-    empty sets give one (or time was short) it is the solver's own, and `smallest` is False.
+    empty sets give one (or time was short) it is the solver's own, and `smallest` is False.  `told` tells the rows of
+    its state that are given from those that follow.
     """
 
     outcome: Outcome
     excluded: int
     smallest: bool
     reachability: Reachability | None
+    told: Told | None = None
 
     @property
     def rows(self) -> int:
         """How many rows the state has that is shown."""
         found = self.outcome.counterexample
         return sum(map(len, found.relations.values())) if found else 0
+
+    @property
+    def given(self) -> int:
+        """How many of them do not follow from the others."""
+        return self.told.count if self.told else self.rows
 
 
 @dataclass(frozen=True)
@@ -207,9 +215,8 @@ class Examiner:
             outcome = replace(outcome, result="unknown", reason=reason, counterexample=None)
             return Finding(outcome, found.excluded, False, None)
         reach = reachability(shown, tower, self.bounds.explorer)
-        return Finding(
-            replace(outcome, counterexample=shown), found.excluded, found.counterexample is not None, reach
-        )
+        outcome = replace(outcome, counterexample=shown)
+        return Finding(outcome, found.excluded, found.counterexample is not None, reach, told(shown))
 
 
 def settled(proof: Proof, bounds: Bounds | None = None) -> Proof:

@@ -144,6 +144,7 @@ from quorate.checker.language import Many, Set, Sort, State, action, implies, in
 class A(Sort): ...
 class B(Sort, ordered=True): ...
 class Q(Many[A]): ...
+class K(Many[A]): ...
 class W(Many[B]): ...
 
 
@@ -154,7 +155,7 @@ class S(State):
     t: Set[B, B, A]
 """
 FIELDS = {"p": "A", "o": "B", "r": "AB", "t": "BBA"}
-ITEMS = {"Q": "A", "W": "B"}
+ITEMS = {"Q": "A", "K": "A", "W": "B"}
 PARAMETERS = {"a": "A", "b": "B", "c": "B", "q": "Q"}
 
 Scope = dict[str, str]
@@ -246,7 +247,7 @@ class Writer:
         """`for x in A if ...`, binding at least the sorts that are wanted; and the scope within."""
         out, inner = list[str](), dict(scope)
         for sort in wanted or self.one_of(["A", "B", "Q", "W", "AB", "BB", "QA"]):
-            sets = [m for m in self.of(inner, "Q") + self.of(inner, "W") if ITEMS[inner[m]] == sort]
+            sets = [m for m in inner if ITEMS.get(inner[m]) == sort]
             x = self.fresh()
             out.append(f"for {x} in {self.one_of([sort, *sets])}")
             inner[x] = sort
@@ -298,14 +299,31 @@ class Writer:
             ]
         )
 
+    def overlay(self) -> str:
+        """An action that takes the other one, of another kind of set, and says more."""
+        self.states = ["now"]
+        scope = {"a": "A", "b": "B", "c": "B", "k": "K"}
+        first = f"now.but({self.changes(scope, 1)})" if self.maybe() else "now"
+        lines = [f"    require({self.formula(scope, 1)})"] * self.maybe()
+        lines.append(f"    then = {first}.after(act, a, b, {self.one_of('bc')}, k)")
+        self.states.append("then")
+        lines += [f"    require({self.formula(scope, 1)})"] * self.maybe()
+        return "\n".join(
+            [
+                "@action\ndef more(now: S, a: A, b: B, c: B, k: K) -> S:",
+                *lines,
+                f"    return then.but({self.changes(scope, 1)})",
+            ]
+        )
+
     def specification(self) -> str:
-        """A whole specification: an initial state, a helper, an action, a property."""
+        """A whole specification: an initial state, a helper, a property, an action and one that takes it."""
         head = "now: S, a: A, b: B, c: B, q: Q"
         opened = f"{{(x,) for x in B if {self.fixed()}}}"
         first = f"@init\ndef first() -> S:\n    return S(p={{(x,) for x in A}}, o={opened})"
         helper = f"def h({head}) -> bool:\n    return {self.formula(dict(PARAMETERS), 2)}"
         claim = f"@invariant\ndef claim(now: S) -> bool:\n    return {self.formula({}, 3)}"
-        return "\n\n\n".join([SORTS, first, helper, claim, self.action()]) + "\n"
+        return "\n\n\n".join([SORTS, first, helper, claim, self.action(), self.overlay()]) + "\n"
 
     def fixed(self) -> str:
         return self.one_of(["True", "all(y <= x for y in B)", "any(x < y for y in B)", "False"])

@@ -188,6 +188,7 @@ def test_a_specification_has_actions(write_module: Write, header: str) -> None:
 
 def test_a_specification_assumes_axioms_only(write_module: Write, header: str) -> None:
     assert "`assumes` lists functions marked @axiom" in bad(write_module, header + "assumes = [joined]\n")
+    assert "`assumes` is a list" in bad(write_module, header + "assumes = joined\n")
 
 
 def test_a_specification_of_a_bad_state_is_refused_by_file(write_module: Write, header: str) -> None:

@@ -86,14 +86,36 @@ def test_a_chosen_value_stays_chosen(name: str) -> None:
     assert still == {action: f"{action} changes nothing in consensus" for action in ("leave", "propose")}
 
 
+FORGETTING = {
+    "voting": (
+        "voted=now.voted | {(a, s, b, v)}",
+        "voted=now.voted - {(a, s, c, w) for c in Ballot for w in Value} | {(a, s, b, v)}",
+    ),
+    "flexible_voting": (
+        "    voting.vote,\n    voting.one_proposal,\n    voting.votes_follow_proposals,\n]\n",
+        """    voting.one_proposal,
+    voting.votes_follow_proposals,
+]
+
+from .sorts import Acceptor
+
+
+@action
+def vote(now: Voting, a: Acceptor, s: Slot, b: Ballot, v: Value) -> Voting:
+    earlier = {(a, s, c, w) for c in Ballot for w in Value}
+    return now.but(voted=now.voted - earlier).after(voting.vote, a, s, b, v)
+""",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", VOTING.values())
 def test_votes_that_are_forgotten_unchoose(name: str) -> None:
     spec = Specification.of(FLOORS[name].specification)
     forgetful = Mutant(
         "forgetful",
         "A vote takes the place of the earlier ones.",
-        "voted=now.voted | {(a, s, b, v)}",
-        "voted=now.voted - {(a, s, c, w) for c in Ballot for w in Value} | {(a, s, b, v)}",
+        *FORGETTING[name],
         breaks="agreement",
         steps=0,
         explorer={},

@@ -105,8 +105,8 @@ def test_a_study_shows_the_failure_and_counts_the_rest() -> None:
 def test_the_table_has_a_line_for_each_failure() -> None:
     studies = [Examiner(bounds=QUICK).drop(tower("consensus"), "agreement")]
     assert list(table(studies)) == [
-        "without    fails                            members  rows  can it happen?",
-        "agreement  consensus: invariant: agreement  3        2     no, 3 states",
+        "without    fails                            members  rows  given  can it happen?",
+        "agreement  consensus: invariant: agreement  3        2     2      no, 3 states",
     ]
 
 
