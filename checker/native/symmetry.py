@@ -194,24 +194,26 @@ class OrbitMarker:
         self._sums, self._images = np.zeros(permutations, np.uint64), np.zeros(permutations, np.uint64)
         self._marks = np.zeros(max(1, len(sleep.number)), np.uint64)
         self._instead, self._peers = sleep.table(sleep.instead), sleep.table(sleep.peers)
-        self._words = np.uint64(state_words), np.uint64(state_words + sleep.words)
-        place = (symmetry.place * permutations).astype(np.uint64)
-        self._group = np.uint64(permutations), place, symmetry.codes.reshape(-1)
+        self._words, self._waiting = np.uint64(state_words), np.uint64(state_words + sleep.words)
+        self._permutations, self._codes = np.uint64(permutations), symmetry.codes.reshape(-1)
+        self._place = (symmetry.place * permutations).astype(np.uint64)
 
     def mark(
         self, states: Array, low: int, high: int, out: Array, ends: Array, fired: Array, weights: Counts
     ) -> None:
         """Fills in the successors' fingerprints and what they need not take, and the weights of these states."""
         mark_orbits(
-            states, np.uint64(low), np.uint64(high), *self._words, out, ends, fired, np.uint64(self.sleep.all_words),
-            *self._group, self._instead, self._peers, self._marks,
+            states, np.uint64(low), np.uint64(high), self._words, self._waiting,
+            out, ends, fired, np.uint64(self.sleep.all_words),
+            self._permutations, self._place, self._codes, self._instead, self._peers, self._marks,
             self._lanes, self._mixed, self._child, self._sums, self._images, weights,
         )  # fmt: skip
 
     def weigh(self, states: Array, low: int, high: int, weights: Counts) -> None:
         """Fills in the sizes of the orbits of these states."""
         weigh_orbits(
-            states, np.uint64(low), np.uint64(high), *self._words, *self._group,
+            states, np.uint64(low), np.uint64(high), self._words, self._waiting,
+            self._permutations, self._place, self._codes,
             self._lanes, self._mixed, self._sums, self._images, weights,
         )  # fmt: skip
 
