@@ -30,7 +30,7 @@ from quorate.bench.promela import core, promela
 from quorate.checker.explore.result import Progress
 from quorate.checker.native import explore
 
-MODELS = ("3,3,1,2", "3,2,2,2", "3,2,3,1", "3,3,2,1", "3,2,2,2:sym", "3,3,2,2:sym")
+MODELS = ("3,3,1,2", "3,2,2,2", "3,2,3,1", "3,3,2,1", "3,2,2,2:sym", "3,3,2,2:sym", "3,4,1,2", "5,3,1,2:sym")
 LARGE = "3,3,2,2"
 KNOWN = {
     "3,2,1,2": (3_921, 9_442),
@@ -39,6 +39,8 @@ KNOWN = {
     "3,2,3,1": (8_532_241, 42_430_666),
     "3,3,2,1": (35_611_289, 136_159_383),
     "3,3,2,2": (283_959_641, 1_149_664_791),
+    "3,4,1,2": (8_220_065, 23_340_612),
+    "5,3,1,2": (407_216_225, 1_628_134_355),
 }
 """States and edges."""
 SPIN = {"agreement": ("agreement",), "all": None}

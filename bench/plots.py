@@ -53,9 +53,9 @@ def draw_rate(plt: Any, runs: Runs, file: Path) -> None:
         if ":" not in model:
             x, y = next(iter(contested.values()))[0]["distinct"], max(map(rate, contested.values()))
             axes.annotate(model, (x, y), (0, 7), textcoords="offset points", ha="center", fontsize=8)
-    axes.set(xscale="log", yscale="log", xlabel="distinct states", ylim=(0.2, 20))
+    axes.set(xscale="log", yscale="log", xlabel="distinct states", ylim=(0.2, 40))
     axes.set_ylabel("million distinct states a second\n(processor time, divided by workers)")
-    axes.set_yticks([0.2, 0.5, 1, 2, 5, 10, 20], labels=["0.2", "0.5", "1", "2", "5", "10", "20"])
+    axes.set_yticks([0.2, 0.5, 1, 2, 5, 10, 20, 40], labels=["0.2", "0.5", "1", "2", "5", "10", "20", "40"])
     axes.margins(x=0.12)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")

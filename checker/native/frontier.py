@@ -71,8 +71,6 @@ class Shelf:
     short: bool = False
     """Whether memory is short."""
     full_disk: str = ""
-    chunks: int = 0
-    """How many chunks are in memory."""
     written_bytes: int = 0
     _free: list[Chunk] = field(default_factory=list)
     _file: IO[bytes] | None = None
@@ -82,31 +80,23 @@ class Shelf:
         """How many states a chunk takes."""
         return max(1, CHUNK_BYTES // (8 * self.words + 1))
 
-    def bytes(self) -> int:
-        """The memory that all chunks take."""
-        return self.chunks * self.room * (8 * self.words + 1)
-
     def take(self) -> Chunk:
         """An empty chunk."""
         if self._free:
             return self._free.pop()
-        self.chunks += 1
         return Chunk.empty(self.words, self.room)
 
     def give_back(self, chunk: Chunk) -> None:
         """A chunk that nobody looks at any more."""
         chunk.count = 0
-        if self.short and len(self._free) >= FREE_MAX:
-            self.chunks -= 1
-        else:
+        if not self.short or len(self._free) < FREE_MAX:
             self._free.append(chunk)
 
     def save_memory(self, short: bool) -> None:
         """Says whether memory is short; if so, lets go of what is not used."""
         self.short = short
-        while short and len(self._free) > FREE_MAX:
-            self._free.pop()
-            self.chunks -= 1
+        if short:
+            del self._free[FREE_MAX:]
 
     def put_on_disk(self, chunk: Chunk) -> Part:
         """The chunk, on disk if that takes it."""

@@ -106,7 +106,6 @@ class Outcome:
     stuck: tuple[int, Words] | None = None
     """A state that nothing leads out of, if that was to stop the search."""
     cut_short: str = ""
-    table_bytes: int = 0
     written_bytes: int = 0
     """How much was put on disk because memory was short."""
     levels: list[list[Frontier]] = field(default_factory=list)

@@ -138,7 +138,6 @@ class Search:
             out.bad = min(filter(None, (out.bad, w.bad)), default=None)
             out.stuck = min(filter(None, (out.stuck, w.stuck)), default=None)
             out.cut_short = out.cut_short or w.cut_short
-            out.table_bytes += w.seen.bytes()
             out.written_bytes += w.shelf.written_bytes
         levels = zip(*(w.levels for w in self.workers), strict=False)
         out.levels = [

@@ -56,10 +56,6 @@ class Seen(Protocol):
         """Forgets everything, and makes room for so many."""
         ...
 
-    def bytes(self) -> int:
-        """The memory that this takes."""
-        ...
-
     def entries(self) -> Iterator[Array]:
         """All that is remembered, a few at a time: `entry_words` words each, a fingerprint first."""
         ...
@@ -163,9 +159,6 @@ class Fingerprints(_Table):
             self._log2 += 1
         self._table[:] = 0
 
-    def bytes(self) -> int:
-        return len(self._memory)
-
     def entries(self) -> Iterator[Array]:
         table = self._table
         for low in range(0, len(table), SLICE):
@@ -219,9 +212,6 @@ class Whole(_Table):
     def forget(self, expected: int) -> None:
         self.count = 0
         self._table[:] = 0
-
-    def bytes(self) -> int:
-        return len(self._table) * 8 + self.count * self.entry_words * 8
 
     def entries(self) -> Iterator[Array]:
         size = SLICE * self.entry_words

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from quorate.checker.native.circuit import Gate, Lit, Node
 from quorate.checker.specification import Specification, load
 from quorate.spec import consensus, multipaxos, voting
 
 Write = Callable[[str], Specification]
+Value = Callable[[Node, int], bool]
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,19 @@ def written(tmp_path: Path) -> Write:
         return load(file)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def value() -> Value:
+    """What a node comes to, by the letter, where these bits are set."""
+
+    def of(x: Node, bits: int) -> bool:
+        match x:
+            case bool():
+                return x
+            case Lit(bit, positive):
+                return (bits >> bit & 1 == 1) is positive
+            case Gate(conjunction, parts):
+                return (all if conjunction else any)(of(p, bits) for p in parts)
+
+    return of
