@@ -17,7 +17,7 @@ from ..refinement.tower import tower
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OURS = ("consensus", "voting", "multipaxos", "flexible_voting", "flexible")
+OURS = ("consensus", "voting", "multipaxos", "checkpoint", "flexible_voting", "flexible")
 
 
 def find(name: str) -> Specification:

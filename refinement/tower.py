@@ -12,8 +12,9 @@ from types import ModuleType
 
 from ..checker.refinement import Refinement, Tower
 from ..checker.specification import Specification
-from ..spec import consensus, flexible, flexible_voting, multipaxos, voting
+from ..spec import checkpoint, consensus, flexible, flexible_voting, multipaxos, voting
 from . import (
+    checkpoint_is_voting,
     flexible_is_flexible_voting,
     flexible_voting_is_consensus,
     multipaxos_is_voting,
@@ -34,6 +35,7 @@ FLOORS: Mapping[str, Floor] = {
     "consensus": Floor(consensus),
     "voting": Floor(voting, "consensus", voting_is_consensus),
     "multipaxos": Floor(multipaxos, "voting", multipaxos_is_voting),
+    "checkpoint": Floor(checkpoint, "voting", checkpoint_is_voting),
     "flexible_voting": Floor(flexible_voting, "consensus", flexible_voting_is_consensus),
     "flexible": Floor(flexible, "flexible_voting", flexible_is_flexible_voting),
 }

@@ -84,13 +84,13 @@ class Simulation:
             yield self.implied(f, goal, invariants_of(lower), proved)
 
     def safety_below(self) -> Iterator[Obligation]:
-        """What the lower specification calls safe follows from what is proved above."""
+        """What the lower specification calls safe follows from what is proved above, and from its own invariants."""
         lower, upper = self.refinement.lower, self.refinement.upper
         proved = {
             f"{upper.name}.{f.__name__}": said_of(self.image, upper.claims[f.__name__])
             for f in upper.properties
         }
-        known = tuple(Hypothesis(name, t) for name, t in proved.items())
+        known = tuple(Hypothesis(name, t) for name, t in proved.items()) + invariants_of(lower)
         for f in lower.safety:
             if f not in lower.invariants:
                 yield self.implied(f, lower.claims[f.__name__], known, proved)

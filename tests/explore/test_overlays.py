@@ -1,8 +1,9 @@
-"""Overlays of the tower: flexible quorums, and Basic Paxos, which is Multi-Paxos with one slot."""
+"""Overlays of the tower: flexible quorums, checkpoints, and Basic Paxos, which is Multi-Paxos with one slot."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,7 @@ from quorate.checker.native.explore import explore
 from quorate.checker.specification import Specification
 from quorate.checker.term import Var, canonical, member, put
 from quorate.refinement.tower import tower
-from quorate.spec import flexible, flexible_voting, multipaxos, voting
+from quorate.spec import checkpoint, flexible, flexible_voting, multipaxos, voting
 from quorate.spec.multipaxos import MultiPaxos, every_slot_decided
 from quorate.spec.sorts import Phase1, Phase2, Slot, Value
 
@@ -122,6 +123,51 @@ def test_every_flexible_step_is_a_step_above_or_none(name: str, phase1: int, pha
     assert (found.verdict, found.violation) == ("holds", None)
 
 
+# Checkpoints -------------------------------------------------------------------------------
+
+
+def bare(module: ModuleType, name: str) -> str:
+    """What a function says of what `multipaxos` knows."""
+    tree = ast.parse(said(getattr(module, name)).replace("Checkpointed", "MultiPaxos"))
+    (definition,) = tree.body
+    assert isinstance(definition, ast.FunctionDef)
+    is_new = [ast.unparse(x).startswith("require(not any(((a, b, s) in now.covered") for x in definition.body]
+    definition.body = [x for x, new in zip(definition.body, is_new, strict=True) if not new]
+    for call in (x for x in ast.walk(tree) if isinstance(x, ast.Call)):
+        call.keywords = [k for k in call.keywords if k.arg != "covered"]
+    return ast.unparse(tree)
+
+
+@pytest.mark.parametrize("name", ["prepare", "promise", "propose", "accept", "chosen", "agreement", "validity"])
+def test_but_for_what_is_covered_checkpoints_change_nothing_of_an_action(name: str) -> None:
+    assert bare(checkpoint, name) == bare(multipaxos, name)
+
+
+def test_until_somebody_takes_a_checkpoint_nothing_is_new() -> None:
+    spec = Specification.of(checkpoint)
+    held_back = replace(spec, actions=spec.actions[:4])
+    assert [f.__name__ for f in held_back.actions] == ["prepare", "promise", "propose", "accept"]
+    assert shape(explored(held_back, {"acceptor": 3})) == shape(explored(Specification.of(multipaxos), {}))
+
+
+@pytest.mark.parametrize("acceptors", [2, 3])
+def test_every_step_with_checkpoints_is_a_step_of_voting_or_none(acceptors: int) -> None:
+    (refinement, *_) = tower("checkpoint").refinements
+    sizes = {"acceptor": acceptors, "value": 4 - acceptors}
+    found = explored(
+        refinement.lower, sizes, explore_by_text, properties=(), step_checks=[refinement.broken_by]
+    )
+    assert (found.verdict, found.violation) == ("holds", None)
+
+
+def test_a_checkpointed_cluster_has_the_states_that_are_written_down() -> None:
+    found = explored(Specification.of(checkpoint), {"acceptor": 3})
+    assert (found.verdict, found.distinct, found.edges, found.depth) == ("holds", 103_855, 399_450, 24)
+    assert shape(explored(Specification.of(checkpoint), {"acceptor": 2})) == shape(
+        explored(Specification.of(checkpoint), {"acceptor": 2}, explore_by_text)
+    )
+
+
 # A chosen value stays chosen ---------------------------------------------------------------
 
 
@@ -129,7 +175,7 @@ def chosen_values(module: ModuleType, now: State) -> set[tuple[Any, Any]]:
     return {(s, v) for s in Slot for v in Value if module.chosen(now, s, v)}
 
 
-@pytest.mark.parametrize("module", [multipaxos, flexible, voting, flexible_voting])
+@pytest.mark.parametrize("module", [multipaxos, flexible, voting, flexible_voting, checkpoint])
 def test_no_step_forgets_what_is_chosen(module: ModuleType) -> None:
     grown = 0
 

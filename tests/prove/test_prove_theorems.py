@@ -135,6 +135,17 @@ def test_the_flexible_tower_is_proved(seed: int) -> None:
     assert (proof.verdict, proof.count("proved"), proof.count("skipped")) == ("proved", 44, 40)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_tower_with_checkpoints_is_proved(seed: int) -> None:
+    proof = prove(tower("checkpoint"), Z3(seed))
+    assert proof.verdict == "proved"
+
+
+@pytest.mark.parametrize("invariant", [f.__name__ for f in tower("checkpoint").floors[0].invariants])
+def test_the_tower_with_checkpoints_needs_every_invariant(invariant: str) -> None:
+    assert refutations(tower("checkpoint").without(invariant))
+
+
 def test_of_flexible_quorums_only_the_meeting_of_phases_is_assumed() -> None:
     told = {h.name for o in obligations(tower("flexible")) if not o.skipped for h in o.hypotheses}
     assert "phases_meet" in told
