@@ -1,6 +1,6 @@
 """Multi-Paxos with checkpoints is voting, by the same view that makes Multi-Paxos voting.
 
-To take a checkpoint, to install one and to truncate a log changes no vote: an acceptance that its acceptor has forgotten
+To take a checkpoint, to install one and to truncate a log changes no vote: an acceptance that is forgotten
 was sent all the same.  What must be shown is that a leader is not misled by it, which is the step `propose`.
 """
 
@@ -50,7 +50,7 @@ def checkpoint(now: Checkpointed, a: Acceptor, q: Quorum, s: Slot, b: Ballot, v:
 
 
 @step(of=checkpointing.install)
-def install(now: Checkpointed, a: Acceptor, c: Acceptor, s: Slot, v: Value) -> Voting:
+def install(now: Checkpointed, a: Acceptor, s: Slot) -> Voting:
     """Nor is somebody else's."""
     return votes(now)
 

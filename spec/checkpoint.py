@@ -1,10 +1,10 @@
 """Multi-Paxos with checkpoints: an acceptor that has on disk what a slot led to may forget what it accepted there.
 
 This is `multipaxos`, an overlay.  A checkpoint is the state machine as some slots left it, and so it stands for the
-values that were chosen in them: it is taken of chosen slots alone, or installed from somebody who has one.  What it has
-an acceptor may truncate from its log, once it is on disk and not before.  A promise then cannot report those slots any
-more; it says instead that a checkpoint covers them, and a leader that hears so proposes nothing there: what was chosen is
-known, and is to be had as a checkpoint.  So a covered slot is not an empty one, which is all that there is to it.
+values that were chosen in them: it is taken of chosen slots alone, or installed from somebody who took one.  What it
+covers an acceptor may truncate from its log, once it is on disk and not before.  A promise then cannot report those
+slots any more; it says instead that a checkpoint covers them, and a leader that hears so proposes nothing there: what
+was chosen is known, and is to be had as a checkpoint.  So a covered slot is not an empty one, and that is all of it.
 
 A checkpoint is a set of slots here.  That implementations checkpoint a prefix, with all sessions of clients in it, is
 theirs to see to, and the trace format's (`docs/trace-format.md`).
@@ -20,17 +20,13 @@ assumes = [quorums_meet]
 
 class Checkpointed(MultiPaxos):
     # sent
-    covered: Set[Acceptor, Ballot, Slot]  # ... of b by a: its checkpoint has s
-    # on the disks of the acceptors, and sent to whoever asks
-    checkpoints: Set[Acceptor, Slot, Value]  # in s, a's checkpoint has v
+    covered: Set[Acceptor, Ballot, Slot]  # ... of b by a: its checkpoint covers s
+    snapshots: Set[Slot]  # a checkpoint that covers s, from whoever took one
+    # on the disks of the acceptors
+    checkpoints: Set[Acceptor, Slot]  # a's checkpoint covers s
 
 
 # What one may say of a state ---------------------------------------------------------------
-
-
-def has_checkpoint(now: Checkpointed, a: Acceptor, s: Slot) -> bool:
-    """a's checkpoint covers s."""
-    return any((a, s, v) in now.checkpoints for v in Value)
 
 
 def chosen(now: Checkpointed, s: Slot, v: Value) -> bool:
@@ -64,7 +60,7 @@ def promise(now: Checkpointed, a: Acceptor, b: Ballot) -> Checkpointed:
         promised=now.promised | {(a, b)},
         reported=now.reported
         | {(a, b, s, c, v) for s in Slot for c in Ballot for v in Value if (a, s, c, v) in now.log},
-        covered=now.covered | {(a, b, s) for s in Slot for v in Value if (a, s, v) in now.checkpoints},
+        covered=now.covered | {(a, b, s) for s in Slot if (a, s) in now.checkpoints},
         left=now.left | {(a, c) for c in Ballot if c < b},
     )
 
@@ -73,7 +69,7 @@ def promise(now: Checkpointed, a: Acceptor, b: Ballot) -> Checkpointed:
 def propose(now: Checkpointed, q: Quorum, s: Slot, b: Ballot, v: Value) -> Checkpointed:
     """Phase 2a: the leader of b proposes, once a slot, what its quorum's reports leave it.
 
-    Where somebody's checkpoint covers the slot, reports say nothing of it, and there is nothing to propose: it is chosen.
+    Where somebody's checkpoint covers the slot, reports may say nothing, and nothing is proposed: it is chosen.
     """
     require(all((a, b) in now.promised for a in q))
     require(not any((s, b, w) in now.proposed for w in Value))
@@ -96,29 +92,29 @@ def accept(now: Checkpointed, a: Acceptor, s: Slot, b: Ballot, v: Value) -> Chec
 
 @action
 def checkpoint(now: Checkpointed, a: Acceptor, q: Quorum, s: Slot, b: Ballot, v: Value) -> Checkpointed:
-    """a writes down, durably, what v did in s, which q chose in b."""
+    """a writes down, durably, what v led to in s, which q chose in b; and others may have it."""
     require(all((c, s, b, v) in now.accepted for c in q))
-    return now.but(checkpoints=now.checkpoints | {(a, s, v)})
+    return now.but(snapshots=now.snapshots | {(s,)}, checkpoints=now.checkpoints | {(a, s)})
 
 
 @action
-def install(now: Checkpointed, a: Acceptor, c: Acceptor, s: Slot, v: Value) -> Checkpointed:
-    """a gets c's checkpoint, a snapshot, and makes it its own, durably."""
-    require((c, s, v) in now.checkpoints)
-    return now.but(checkpoints=now.checkpoints | {(a, s, v)})
+def install(now: Checkpointed, a: Acceptor, s: Slot) -> Checkpointed:
+    """a gets somebody's checkpoint, a snapshot, and makes it its own, durably."""
+    require((s,) in now.snapshots)
+    return now.but(checkpoints=now.checkpoints | {(a, s)})
 
 
 @action
 def truncate(now: Checkpointed, a: Acceptor, s: Slot) -> Checkpointed:
     """a forgets what it accepted in s, which its checkpoint covers."""
-    require(has_checkpoint(now, a, s))
+    require((a, s) in now.checkpoints)
     return now.but(log=now.log - {(a, s, c, w) for c in Ballot for w in Value})
 
 
 # What must hold ----------------------------------------------------------------------------
 #
-# Of what is chosen, and of logs and reports, what must hold in `multipaxos`; but a log is full, and so is a report, only
-# where no checkpoint stands in for it.
+# Of what is chosen, and of logs and reports, what must hold in `multipaxos`; but a log is full, and so is a report,
+# only where no checkpoint stands in for it.
 
 
 @safety
@@ -157,14 +153,6 @@ def logs_keep_what_is_chosen(now: Checkpointed) -> bool:
     )
 
 
-@invariant
-def checkpoints_are_chosen(now: Checkpointed) -> bool:
-    """What a checkpoint has was chosen; and since choices agree, so do checkpoints."""
-    return all(
-        implies((a, s, v) in now.checkpoints, chosen(now, s, v)) for a in Acceptor for s in Slot for v in Value
-    )
-
-
 @safety
 def covered_is_chosen(now: Checkpointed) -> bool:
     """Where a promise says that a checkpoint covers the slot, something is chosen: a leader may leave it alone."""
@@ -177,10 +165,22 @@ def covered_is_chosen(now: Checkpointed) -> bool:
 
 
 @invariant
+def snapshots_are_of_the_chosen(now: Checkpointed) -> bool:
+    """Where anybody ever took a checkpoint, something is chosen; by agreement that is what the checkpoint has."""
+    return all(implies((s,) in now.snapshots, any(chosen(now, s, v) for v in Value)) for s in Slot)
+
+
+@invariant
+def checkpoints_come_from_somewhere(now: Checkpointed) -> bool:
+    """What a checkpoint covers somebody took a checkpoint of."""
+    return all(implies((a, s) in now.checkpoints, (s,) in now.snapshots) for a in Acceptor for s in Slot)
+
+
+@invariant
 def covers_are_true(now: Checkpointed) -> bool:
     """Where a promise says that a checkpoint covers the slot, it does."""
     return all(
-        implies((a, b, s) in now.covered, has_checkpoint(now, a, s))
+        implies((a, b, s) in now.covered, (a, s) in now.checkpoints)
         for a in Acceptor
         for b in Ballot
         for s in Slot
@@ -217,7 +217,7 @@ def logs_are_full(now: Checkpointed) -> bool:
     return all(
         implies(
             any((a, s, b, v) in now.accepted for b in Ballot for v in Value),
-            any((a, s, b, v) in now.log for b in Ballot for v in Value) or has_checkpoint(now, a, s),
+            any((a, s, b, v) in now.log for b in Ballot for v in Value) or (a, s) in now.checkpoints,
         )
         for a in Acceptor
         for s in Slot

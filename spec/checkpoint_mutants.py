@@ -3,15 +3,13 @@
 from ..checker.mutant import Mutant
 
 PAIR = {"acceptor": 2, "ballot": 2, "slot": 1, "value": 2}
-COVERED = (
-    "        covered=now.covered | {(a, b, s) for s in Slot for v in Value if (a, s, v) in now.checkpoints},\n"
-)
+COVERED = "        covered=now.covered | {(a, b, s) for s in Slot if (a, s) in now.checkpoints},\n"
 
 MUTANTS = [
     Mutant(
         "truncate_without_checkpoint",
         "A log is truncated where no checkpoint stands in for it.",
-        "    require(has_checkpoint(now, a, s))\n",
+        "    require((a, s) in now.checkpoints)\n",
         "",
         breaks="logs_are_full",
         steps=6,
@@ -63,26 +61,26 @@ MUTANTS = [
         "One acceptance is enough for a checkpoint.",
         "require(all((c, s, b, v) in now.accepted for c in q))",
         "require(any((c, s, b, v) in now.accepted for c in q))",
-        breaks="checkpoints_are_chosen",
+        breaks="snapshots_are_of_the_chosen",
         steps=6,
         explorer=PAIR,
-        prover=("checkpoint", "checkpoints_are_chosen"),
+        prover=("checkpoint", "snapshots_are_of_the_chosen"),
     ),
     Mutant(
         "install_from_nobody",
         "A checkpoint is installed that nobody has.",
-        "    require((c, s, v) in now.checkpoints)\n",
+        "    require((s,) in now.snapshots)\n",
         "",
-        breaks="checkpoints_are_chosen",
+        breaks="checkpoints_come_from_somewhere",
         steps=1,
         explorer=PAIR,
-        prover=("install", "checkpoints_are_chosen"),
+        prover=("install", "checkpoints_come_from_somewhere"),
     ),
     Mutant(
         "install_forgets_promises",
         "Whoever installs a checkpoint starts afresh, and has forgotten which ballots it left.",
-        "    require((c, s, v) in now.checkpoints)\n    return now.but(",
-        "    require((c, s, v) in now.checkpoints)\n    return now.but(left=now.left - {(a, b) for b in Ballot}, ",
+        "    require((s,) in now.snapshots)\n    return now.but(",
+        "    require((s,) in now.snapshots)\n    return now.but(left=now.left - {(a, b) for b in Ballot}, ",
         breaks="promises_leave",
         steps=8,
         explorer=PAIR,

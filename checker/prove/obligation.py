@@ -7,7 +7,7 @@ counterexample to it would have to show (the state, the parameters, the state th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..language import Sort
 from ..specification import Specification, where
@@ -52,6 +52,11 @@ class Obligation:
 
     def __str__(self) -> str:
         return f"{self.level}: {self.action}: {self.conjunct}"
+
+    def from_its_own(self) -> Obligation:
+        """The same from fewer hypotheses: what the action requires, and that the conjunct held before."""
+        own = (h for h in self.hypotheses if h.name == self.conjunct or h.name.startswith("require("))
+        return replace(self, hypotheses=tuple(own))
 
     def formulas(self) -> Iterator[Formula]:
         """The goal and every hypothesis."""

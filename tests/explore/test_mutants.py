@@ -1,6 +1,7 @@
 """Every mutant kept beside a specification is caught by the referee: the property it names, in the steps it names.
 
-The mutants that need three ballots take a minute each; they are explored for safety alone, and with the long tests.
+The mutants that need three ballots, or checkpoints of three acceptors, take half a minute or more; they are explored
+for safety alone, and with the long tests.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from quorate.checker.specification import Specification
 from quorate.refinement.tower import FLOORS, tower
 
 SPECS = {name: Specification.of(floor.specification) for name, floor in FLOORS.items()}
-SLOW = {("multipaxos", "leader_takes_any_report"), ("multipaxos", "leader_takes_lowest_report")}
+SLOW = {
+    ("multipaxos", "leader_takes_any_report"),
+    ("multipaxos", "leader_takes_lowest_report"),
+    ("checkpoint", "leader_heeds_one_checkpoint"),
+}
 MUTANTS = [
     pytest.param(spec, m, id=f"{name}-{m.name}", marks=[pytest.mark.long] * ((name, m.name) in SLOW))
     for name, spec in SPECS.items()

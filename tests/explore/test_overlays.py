@@ -138,7 +138,9 @@ def bare(module: ModuleType, name: str) -> str:
     return ast.unparse(tree)
 
 
-@pytest.mark.parametrize("name", ["prepare", "promise", "propose", "accept", "chosen", "agreement", "validity"])
+@pytest.mark.parametrize(
+    "name", ["prepare", "promise", "propose", "accept", "chosen", "agreement", "validity"]
+)
 def test_but_for_what_is_covered_checkpoints_change_nothing_of_an_action(name: str) -> None:
     assert bare(checkpoint, name) == bare(multipaxos, name)
 
@@ -150,12 +152,10 @@ def test_until_somebody_takes_a_checkpoint_nothing_is_new() -> None:
     assert shape(explored(held_back, {"acceptor": 3})) == shape(explored(Specification.of(multipaxos), {}))
 
 
-@pytest.mark.parametrize("acceptors", [2, 3])
-def test_every_step_with_checkpoints_is_a_step_of_voting_or_none(acceptors: int) -> None:
+def test_every_step_with_checkpoints_is_a_step_of_voting_or_none() -> None:
     (refinement, *_) = tower("checkpoint").refinements
-    sizes = {"acceptor": acceptors, "value": 4 - acceptors}
     found = explored(
-        refinement.lower, sizes, explore_by_text, properties=(), step_checks=[refinement.broken_by]
+        refinement.lower, {"acceptor": 2}, explore_by_text, properties=(), step_checks=[refinement.broken_by]
     )
     assert (found.verdict, found.violation) == ("holds", None)
 

@@ -85,7 +85,7 @@ def test_every_reference_to_the_specification_resolves() -> None:
     references = {
         (file.relative_to(ROOT), *match)
         for file in sources()
-        for match in re.findall(r"`?spec\.(consensus|voting|multipaxos)\.(\w+)", file.read_text())
+        for match in re.findall(r"`?spec\.(consensus|voting|multipaxos|checkpoint)\.(\w+)", file.read_text())
     }
     assert references, "the implementation says nowhere where it is proved"
     for file, module, name in references:

@@ -13,11 +13,15 @@ from quorate.checker.mutant import Mutant
 from quorate.checker.mutation import mutants_of, mutate
 from quorate.checker.native import explore, frontier, search, trace, worker
 from quorate.checker.specification import Specification
-from quorate.spec import consensus, multipaxos, voting
+from quorate.spec import checkpoint, consensus, multipaxos, voting
 
 SORTS = ("acceptor", "ballot", "slot", "value")
 TOWER = [Specification.of(m) for m in (consensus, voting, multipaxos)]
-MUTANTS = [pytest.param(spec, m, id=f"{spec.name}-{m.name}") for spec in TOWER for m in mutants_of(spec)]
+MUTANTS = [
+    pytest.param(spec, m, id=f"{spec.name}-{m.name}")
+    for spec in (*TOWER, Specification.of(checkpoint))
+    for m in mutants_of(spec)
+]
 
 
 def instance(spec: Specification, *sizes: int) -> Instance:

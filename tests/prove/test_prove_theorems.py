@@ -143,7 +143,13 @@ def test_the_tower_with_checkpoints_is_proved(seed: int) -> None:
 
 @pytest.mark.parametrize("invariant", [f.__name__ for f in tower("checkpoint").floors[0].invariants])
 def test_the_tower_with_checkpoints_needs_every_invariant(invariant: str) -> None:
-    assert refutations(tower("checkpoint").without(invariant))
+    """Of what fails one obligation is looked for: others may take long to refute."""
+    owed_below = (o for o in obligations(tower("checkpoint").without(invariant)) if not o.skipped)
+    asked = [o for o in owed_below if o.level.startswith("checkpoint") and o.action != "checkpoint"]
+    found = (Z3(seconds_max=3.0).discharge(o) for o in asked)
+    failed = next(o for o in found if o.result == "failed")
+    assert failed.counterexample is not None
+    assert failed.counterexample.refuted() == ""
 
 
 def test_of_flexible_quorums_only_the_meeting_of_phases_is_assumed() -> None:
