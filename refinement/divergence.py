@@ -35,6 +35,8 @@ class Rule(enum.Enum):
     TOLD = "what is learned was said by a message that the node received"
     IN_ORDER = "a boot applies slot after slot, each once, from the checkpoint on"
     COMMITTED = "what is applied is what was committed in its slot"
+    CHECKPOINT = "a checkpoint is of what the node applied, and none is older than the last"
+    TRUNCATED = "what its log has truncated a node proposes no more, nor accepts of its own"
     REPORT = "a promise reports the acceptor's whole log above its checkpoint"
     SPOKEN = "what a message says has happened, and the line that sends it is the one that says so"
     KNOWN = "a commit index is sent by a node that knows every slot up to it to be chosen"

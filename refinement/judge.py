@@ -10,7 +10,7 @@ the same in every causal order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..checker.specification import Specification
@@ -19,6 +19,7 @@ from ..traces.events import AnyLine
 from ..traces.merge import Doubt, Step
 from ..traces.messages import AnyMessage, Ballot, Entry
 from . import mapping
+from .checkpoints import install, take_checkpoint, truncate
 from .divergence import Diverges, Rule, show
 from .ledger import Ledger
 from .mapping import Quorum
@@ -39,6 +40,8 @@ class Judge:
         self.unverified = 0
         self._debts = Debts()
         self._entries: dict[Entry, Entry] = {}
+        self._recalled: list[int] = []
+        """Slots that were forgotten, and of which this line speaks all the same."""
         self._handlers: dict[type, Callable[[Node, Any], None]] = {
             events.Prepare: self._prepare,
             events.Promise: self._promise,
@@ -47,6 +50,9 @@ class Judge:
             events.Accept: self._accept,
             events.Commit: self._commit,
             events.Apply: self._apply,
+            events.Checkpoint: self._checkpoint,
+            events.Truncate: self._truncate,
+            events.Snapshot: self._snapshot,
             events.Resend: self._nothing,
             events.Nack: self._nothing,
             events.Ignore: self._nothing,
@@ -70,7 +76,10 @@ class Judge:
         if handler is not None:
             handler(node, line)
         for message in line.send:
-            check_sent(self.ledger, self.members, node, line, message)
+            self.unverified += check_sent(self.ledger, self.members, node, line, message)
+        if self._recalled:
+            self.ledger.drop_slots(self._recalled)
+            self._recalled.clear()
 
     def finish(self) -> tuple[Step, Diverges] | None:
         """The trace is over: a `start` that was never justified, if there is one.
@@ -97,6 +106,8 @@ class Judge:
         if not is_checkpoint_known(node, line):
             self.unverified += 1
         recover(self.ledger, self._debts, node, step, line)
+        for s in range(max(node.low, self.ledger.forgotten) + 1, line.low + 1):
+            self.ledger.assume_covered(node.name, s)
         node.start(line.boot, line.low)
         return node
 
@@ -122,6 +133,9 @@ class Judge:
             node.told.raise_to(message.commit)
         elif type(message) is messages.Promise:
             node.hear_promise(message.ballot, message.id.sender)
+            node.told.raise_to(message.low)
+        elif type(message) is messages.Snapshot:
+            node.told.raise_to(message.slot)
         elif type(message) is messages.Learn:
             for s, _ in message.entries:
                 node.told.add(s)
@@ -130,8 +144,12 @@ class Judge:
         """Take what a message says as it stands: the lines that led to it are lost in a gap."""
         sender = message.id.sender
         match message:
-            case messages.Promise(ballot=b):
+            case messages.Promise(ballot=b, low=low):
                 self.ledger.assume_left(sender, b)
+                self.ledger.assume_snapshot(low)
+                self.ledger.assume_promised(sender, b, low)
+            case messages.Snapshot(slot=slot):
+                self.ledger.assume_snapshot(slot)
             case messages.Accepted(ballot=b, slots=slots):
                 for s in slots:
                     self.ledger.assume_accepted(sender, s, b)
@@ -178,6 +196,7 @@ class Judge:
         if not asked:
             raise Diverges(Rule.ASKED, f"{a} was not asked to promise {show(b)}", ("promise", (a, b)))
         self._act(node, line)
+        node.promised_low[b] = node.low
         if b.node == a:
             node.hear_promise(b, a)
 
@@ -196,6 +215,7 @@ class Judge:
         b = line.ballot
         if b not in node.leads:
             raise Diverges(Rule.LED, f"{node.name} does not lead {show(b)} in this boot")
+        _check_above(node, line.entries)
         self._act(node, line)
         if self._debts:
             for s, v in line.entries:
@@ -212,20 +232,26 @@ class Judge:
         if not asked:
             first = next(mapping.actions(line, node.leads), None)
             raise Diverges(Rule.ASKED, f"{a} was not asked to accept this in {show(b)}", first)
+        if recv is None:
+            _check_above(node, line.entries)
+        for s, v in line.entries:
+            if s <= self.ledger.forgotten:  # that it was proposed was seen when the message was sent
+                self.ledger.assume("proposed", (s, b, v))
+                self._recalled.append(s)
         self._act(node, line)
         if b.node == a:
             node.hear_accepted(b, [s for s, _ in line.entries], a)
 
     def _commit(self, node: Node, line: events.Commit) -> None:
         if line.learned:
-            for s, v in line.entries:
+            for s, v in self._judged(node, line.entries):
                 self._learned(node, s, v)
                 node.commit(s, v, None)
             return
         assert line.ballot is not None, "the format has a commit name its ballot, or be learned"
         assert line.quorum is not None, "... and its quorum"
         b, q = line.ballot, self.members.quorum(line.quorum, 2)
-        for s, v in line.entries:
+        for s, v in self._judged(node, line.entries):
             if not self.ledger.is_chosen_by(s, v, q, b):
                 raise self._not_chosen(s, v, q, b)
             unheard = q - node.acceptors.get((b, s), _NOBODY)
@@ -235,6 +261,14 @@ class Judge:
                     Rule.HEARD, f"{node.name} received no acceptance {of}", ("chosen", (s, v, q, b))
                 )
             node.commit(s, v, b)
+
+    def _judged(self, node: Node, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Those of the entries that can still be judged; the others are unverified."""
+        for entry in entries:
+            if entry[0] > node.truncated:
+                yield entry
+            else:
+                self.unverified += 1
 
     def _learned(self, node: Node, s: int, v: str) -> None:
         """Hold what a node says it learned against what it was told, and against what is so."""
@@ -258,12 +292,29 @@ class Judge:
             del committed[s]
             node.applied = s
 
+    def _checkpoint(self, node: Node, line: events.Checkpoint) -> None:
+        take_checkpoint(self.ledger, self.members, node, line)
+
+    def _truncate(self, node: Node, line: events.Truncate) -> None:
+        truncate(self.ledger, self.members, node, line)
+
+    def _snapshot(self, node: Node, line: events.Snapshot) -> None:
+        install(self.ledger, node, line)
+
 
 _NOBODY: frozenset[str] = frozenset()
 
 
 def _are_among(entries: tuple[Entry, ...], others: tuple[Entry, ...]) -> bool:
     return entries == others or set(entries) <= set(others)
+
+
+def _check_above(node: Node, entries: Iterable[Entry]) -> None:
+    """Raises `Diverges` for a slot that the node has truncated."""
+    for s, _ in entries:
+        if s <= node.truncated:
+            reason = f"{node.name} has truncated its log up to {node.truncated}, and slot {s} with it"
+            raise Diverges(Rule.TRUNCATED, reason)
 
 
 def _has_recovered(line: events.Start) -> bool:

@@ -3,14 +3,14 @@
 The guards are those of the specification's text: actions are taken as it allows, and what is chosen is what its own
 `chosen` says.  Where the trace has a gap, what must have happened there is put in by hand, and only here.
 
-Memory is that of the state, which grows with the log (some 1.6 kB a slot with three nodes, by bench/conform.py): the
-format has an acceptor report and recover every slot above its checkpoint, so nothing of it may be forgotten before
-there are checkpoints.  A promise costs what it reports, in time and in memory; every other line, what it touches.
+Memory is that of the state, some 1.6 kB a slot with three nodes (by bench/conform.py).  It grows with the log until all
+nodes have truncated theirs: nobody reports, recovers, proposes or teaches those slots again, so they are forgotten
+here as well.  A promise costs what it reports, in time and in memory; every other line, what it touches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..checker.language import relations_of
@@ -20,7 +20,7 @@ from ..checker.sparse import Machine, free
 from ..checker.specification import Specification, sorts_of
 from ..checker.term import Any as Exists
 from ..checker.term import Require, Var
-from ..spec import multipaxos
+from ..spec import checkpoint, multipaxos
 from ..spec.sorts import Ballot as BallotSort
 from ..spec.sorts import Quorum as QuorumSort
 from ..spec.sorts import Slot, Value
@@ -33,20 +33,31 @@ class UnfitSpecification(Exception):
     """A specification that traces cannot be held against; the message is one line that says what it lacks."""
 
 
-WAYS = {"reported": [(0, 1), (0, 1, 2)]}
+PLAIN = (multipaxos.prepare, multipaxos.promise, multipaxos.propose, multipaxos.accept)
+WITH_CHECKPOINTS = (*PLAIN, checkpoint.checkpoint, checkpoint.install, checkpoint.truncate)
+
+WAYS: Mapping[str, Sequence[Sequence[int]]] = {"reported": [(0, 1), (0, 1, 2)], "covered": [(0, 1)]}
 """A promise reports one acceptance a slot, so nothing is gained by finding it by its value as well."""
 
 
 class Ledger:
     """A state of Multi-Paxos, in terms of a specification that has its relations and actions.
 
-    Raises `UnfitSpecification` if it has not.
+    That is `spec.checkpoint` if nothing is said; one without checkpoints will do for traces that have none.  Raises
+    `UnfitSpecification` if the specification lacks more.
     """
 
     def __init__(self, spec: Specification | None = None) -> None:
-        self.spec = spec or Specification.of(multipaxos)
-        _check_fit(self.spec)
-        self.machine = Machine(self.spec, ways=WAYS)
+        self.spec = spec or Specification.of(checkpoint)
+        relations = _check_fit(self.spec)
+        self.machine = Machine(self.spec, ways={name: WAYS[name] for name in relations & WAYS.keys()})
+        self.forgotten = 0
+        """The last slot of which nothing is kept."""
+        self._promises: list[tuple[str, Ballot]] = []
+        """Those that still report something."""
+        self._has_checkpoints = "checkpoint" in self.spec.steps
+        self._covered = self.machine.lookup("covered", (0, 1)) if self._has_checkpoints else None
+        self._proposals = self.machine.lookup("proposed", (0,))
         if not self.machine.is_bounds("left"):
             raise UnfitSpecification(f"{self.spec.name}: `left` must only ever grow by all ballots below one")
         self._step = self.machine.step
@@ -90,11 +101,15 @@ class Ledger:
     def take(self, action: Action) -> None:
         """Let an action happen.  Raises `Diverges` if the specification does not allow it."""
         name, args = action
+        if name not in self.spec.steps:
+            raise Diverges(Rule.CHECKPOINT, f"{self.spec.name} has no {name}")
         refused = self._step(name, *args)
         if refused is not None:
             raise Diverges(refused, f"{name} is not possible here", action)
         if name == "prepare":
             self._opened.append(args[0])
+        elif name == "promise":
+            self._promises.append(args)
 
     def check_lead(self, q: Quorum, b: Ballot) -> None:
         """Raises `Diverges` if no proposal of this ballot can rest on this quorum, whatever the slot and the value."""
@@ -148,12 +163,35 @@ class Ledger:
         opened = self._opened
         for i in reversed(range(len(opened))):
             b = opened[i]
-            q = frozenset(a for a in known if self.has("accepted", a, s, b, v))
+            q = self._acceptors(known, s, b, v)
             if len(q) >= size and self.is_chosen_by(s, v, q, b):
                 opened.append(opened.pop(i))
                 return True
-        is_trusted = s <= self._trusted_upto or s in self._trusted
-        return is_trusted and self.trust_chosen(s, v)
+        return self.is_trusted(s) and self.trust_chosen(s, v)
+
+    def choice(self, s: int, members: Iterable[str], size: int) -> tuple[Quorum, Ballot, str] | None:
+        """A quorum of these members, of this size or more, that chose in a slot; a quorum that did not, if none did.
+
+        None if nothing was proposed there, or a gap may hide the choice.
+        """
+        known, nearest = sorted(members), None
+        for _, b, v in self._proposals(s):
+            q = self._acceptors(known, s, b, v)
+            if len(q) >= size and self.is_chosen_by(s, v, q, b):
+                return q, b, v
+            if nearest is None or len(q) > len(nearest[0]):
+                nearest = q, b, v
+        if nearest is None or self.is_trusted(s):
+            return None
+        q, b, v = nearest
+        return q.union([a for a in known if a not in q][: size - len(q)]), b, v
+
+    def _acceptors(self, among: Iterable[str], s: int, b: Ballot, v: str) -> Quorum:
+        return frozenset(a for a in among if self.has("accepted", a, s, b, v))
+
+    def is_trusted(self, s: int) -> bool:
+        """Whether something is taken for chosen in a slot because a gap may hide how it came to be."""
+        return s <= self._trusted_upto or s in self._trusted
 
     def trust_index(self, upto: int) -> None:
         """Every slot up to this one is chosen, as a message says whose sender's trace has a gap."""
@@ -162,6 +200,41 @@ class Ledger:
     def trust_chosen(self, s: int, v: str) -> bool:
         """Take a value for chosen, for the same reason; False if another was taken for it."""
         return self._trusted.setdefault(s, v) == v
+
+    # What nobody speaks of any more ------------------------------------------------------
+
+    def forget(self, upto: int) -> None:
+        """Forget every slot up to this one."""
+        self.drop_slots(range(self.forgotten + 1, upto + 1))
+        self._promises = [given for given in self._promises if self._forget_report(*given, upto)]
+        self._trusted = {s: v for s, v in self._trusted.items() if s > upto}
+        self.forgotten = upto
+
+    def drop_slots(self, slots: Iterable[int]) -> None:
+        """Drop what was proposed, accepted, logged and checkpointed in these slots."""
+        drop, acceptors = self.machine.drop, sorted({a for a, *_ in self.machine.rows("promised")})
+        for s in slots:
+            for row in list(self._proposals(s)):
+                drop("proposed", row)
+                for a in acceptors:
+                    drop("accepted", (a, *row))
+            for a in acceptors:
+                for row in list(self._logged(a, s)):
+                    drop("log", row)
+                drop("checkpoints", (a, s))
+            drop("snapshots", (s,))
+
+    def _forget_report(self, a: str, b: Ballot, upto: int) -> bool:
+        """Drop what a promise says of slots up to this one; whether it says more."""
+        more = False
+        assert self._covered is not None, "what has no checkpoints truncates nothing"
+        for relation, rows in (("reported", self._report(a, b)), ("covered", self._covered(a, b))):
+            for row in list(rows):
+                if row[2] <= upto:
+                    self.machine.drop(relation, row)
+                else:
+                    more = True
+        return more
 
     # What happened in a gap --------------------------------------------------------------
 
@@ -180,6 +253,26 @@ class Ledger:
             self._opened.append(row[0])
         self.machine.put(relation, row)
 
+    def assume_covered(self, a: str, s: int) -> None:
+        """An acceptor's checkpoint covers a slot, though the trace does not tell how it came to."""
+        if self._has_checkpoints:
+            self.machine.put("snapshots", (s,))
+            self.machine.put("checkpoints", (a, s))
+
+    def assume_snapshot(self, upto: int) -> None:
+        """Somebody, whose trace has a gap, has a checkpoint at this slot."""
+        self.trust_index(upto)
+        if self._has_checkpoints:
+            for s in range(self.forgotten + 1, upto + 1):
+                self.machine.put("snapshots", (s,))
+
+    def assume_promised(self, a: str, b: Ballot, low: int) -> None:
+        """An acceptor promised a ballot with a checkpoint at this slot, where its trace has a gap."""
+        if self._has_checkpoints and not self.has("promised", a, b):
+            self._promises.append((a, b))
+            for s in range(self.forgotten + 1, low + 1):
+                self.machine.put("covered", (a, b, s))
+
     def assume_left(self, a: str, b: Ballot) -> None:
         """An acceptor promised, where its trace has a gap, and so left every smaller ballot."""
         self.machine.put("left", (a, b))
@@ -195,13 +288,18 @@ class Ledger:
             self.machine.take("accept", a, s, b, v)
 
 
-def _check_fit(spec: Specification) -> None:
-    """Raises `UnfitSpecification` unless a specification has what traces speak of, with the same columns."""
-    if relations_of(spec.state) != relations_of(multipaxos.MultiPaxos):
+def _check_fit(spec: Specification) -> set[str]:
+    """The relations of a specification that has what traces speak of, with the same columns, and perhaps checkpoints.
+
+    Raises `UnfitSpecification`.
+    """
+    relations = relations_of(spec.state)
+    has_checkpoints = relations == relations_of(checkpoint.Checkpointed)
+    if not has_checkpoints and relations != relations_of(multipaxos.MultiPaxos):
         raise UnfitSpecification(
             f"{spec.name}: traces are judged by the relations of multipaxos, which it has not"
         )
-    for action in (multipaxos.prepare, multipaxos.promise, multipaxos.propose, multipaxos.accept):
+    for action in WITH_CHECKPOINTS if has_checkpoints else PLAIN:
         name = action.__name__
         if name not in spec.steps or sorts_of(spec.action(name)) != sorts_of(action):
             raise UnfitSpecification(f"{spec.name}: traces have steps of {name}, which it has not, or not so")
@@ -209,3 +307,4 @@ def _check_fit(spec: Specification) -> None:
         raise UnfitSpecification(
             f"{spec.name}: commits are judged by its predicate `chosen`, which it has not"
         )
+    return set(relations)

@@ -49,6 +49,11 @@ class Node:
     name: str
     ballot_used: Ballot | None = None
     low: int = 0
+    """The slot of its checkpoint."""
+    promised_low: dict[Ballot, int] = field(default_factory=dict)
+    """What that was when it promised each ballot, which a promise that is sent again still says."""
+    truncated: int = 0
+    """The last slot of which its log has forgotten everything."""
     told: Prefix = field(default_factory=Prefix)
     """The slots that it was told, or counted, to be chosen: in any boot, for it may have written that down."""
     boot: int | None = None
@@ -76,6 +81,17 @@ class Node:
         self.promisers = {}
         self.acceptors = {}
         self.committed = {}
+
+    def install(self, slot: int) -> None:
+        """Somebody's checkpoint is its own, and its state that of the checkpoint, if that is ahead."""
+        self.low = max(self.low, slot)
+        self.applied = max(self.applied, slot)
+        self.committed = {s: v for s, v in self.committed.items() if s > self.applied}
+        self.told.raise_to(slot)
+
+    def forget(self, upto: int) -> None:
+        """Let go of what was counted in slots that nobody speaks of any more."""
+        self.acceptors = {key: known for key, known in self.acceptors.items() if key[1] > upto}
 
     def has_committed(self, slot: int) -> bool:
         """Whether this boot has committed something in the slot."""

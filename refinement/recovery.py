@@ -112,7 +112,7 @@ def _covers(found: tuple[Ballot, str] | None, known: tuple[Ballot, str]) -> bool
 def _ahead(ledger: Ledger, a: str, line: Start) -> Iterator[Report]:
     """What it recovers beyond what its lines tell."""
     for s, c, v in line.accepted:
-        if ledger.logged(a, s) != (c, v):
+        if s > ledger.forgotten and ledger.logged(a, s) != (c, v):
             yield s, c, v
 
 

@@ -27,28 +27,35 @@ JUSTIFIED_BY: Justified = {
 """Which event lets a message of this kind go for the first time; the others go with any event."""
 
 
-def check_sent(ledger: Ledger, members: Members, node: Node, line: AnyLine, message: AnyMessage) -> None:
-    """Hold a message against the state after its line.  Raises `Diverges`."""
+def check_sent(ledger: Ledger, members: Members, node: Node, line: AnyLine, message: AnyMessage) -> int:
+    """Hold a message against the state after its line.  Raises `Diverges`.
+
+    Returns how many things it says that cannot be judged any more, for they are of slots that the node has truncated.
+    """
     due = JUSTIFIED_BY.get(type(message))
     if due is not None and type(line) is not events.Resend:
         if type(line) is not due:
             raise _untrue(message, f"it goes with {due.__struct_config__.tag}, or as a resend")
         if message.ballot != line.ballot:  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
             raise _untrue(message, "its ballot is not that of its line")
-    a = node.name
+    a, judged, doubtful = node.name, node.truncated, 0
     match message:
         case messages.Prepare(ballot=b):
             if b.node != a or not ledger.has("prepared", b):
                 raise _untrue(message, f"{a} did not open it")
         case messages.Promise():
-            _check_report(ledger, node, message)
+            doubtful = _check_report(ledger, node, message)
         case messages.Accept(ballot=b, entries=entries, commit=commit):
             for s, v in entries:
-                if b.node != a or not ledger.has("proposed", s, b, v):
+                doubtful += s <= judged
+                if b.node != a or (s > judged and not ledger.has("proposed", s, b, v)):
                     raise _untrue(message, f"{a} did not propose {show(v)} in slot {s}")
             _check_index(ledger, members, node, commit)
         case messages.Accepted(ballot=b, slots=slots):
             for s in slots:
+                if s <= judged and type(line) is events.Resend:
+                    doubtful += 1
+                    continue
                 proposed = ledger.proposed(s, b)
                 if proposed is None or not ledger.has("accepted", a, s, b, proposed):
                     raise _untrue(message, f"{a} did not accept in slot {s} in this ballot")
@@ -59,22 +66,31 @@ def check_sent(ledger: Ledger, members: Members, node: Node, line: AnyLine, mess
             _check_index(ledger, members, node, commit)
         case messages.Learn(entries=entries):
             for s, v in entries:
-                if s not in node.told or not ledger.is_chosen(s, v, members.names, members.phase2):
+                if s <= judged:
+                    doubtful += 1
+                elif s not in node.told or not ledger.is_chosen(s, v, members.names, members.phase2):
                     raise _untrue(
                         message, f"{a} does not know {show(v)} to be chosen in slot {s}", Rule.KNOWN
                     )
+        case messages.Snapshot(slot=slot):
+            if slot > node.low:
+                raise _untrue(message, f"the checkpoint of {a} is at {node.low}")
+    return doubtful
 
 
-def _check_report(ledger: Ledger, node: Node, message: messages.Promise) -> None:
+def _check_report(ledger: Ledger, node: Node, message: messages.Promise) -> int:
     a, b = node.name, message.ballot
     if not ledger.has("promised", a, b):
         raise _untrue(message, f"{a} did not promise it")
-    if message.low != node.low:
-        raise _untrue(message, f"the checkpoint of {a} is at {node.low}", Rule.REPORT)
-    said = set(message.accepted)
-    due = {(s, c, v) for s, c, v in ledger.report(a, b) if s > message.low}
-    if said == due and len(said) == len(message.accepted):
-        return
+    low = node.promised_low.get(b, node.low)
+    if message.low != low:
+        raise _untrue(message, f"the checkpoint of {a} is at {low}", Rule.REPORT)
+    truncated = node.truncated
+    said = {row for row in message.accepted if row[0] > truncated}
+    doubtful = sum(row[0] <= truncated for row in message.accepted)
+    due = {(s, c, v) for s, c, v in ledger.report(a, b) if s > max(low, truncated)}
+    if said == due and len(said) == len(message.accepted) - doubtful:
+        return doubtful
     wrong, missing = sorted(said - due), sorted(due - said)
     facts = [("reported", (a, b, *row)) for row in (missing[:1] or wrong[:1])]
     what = f"it says {_rows(wrong)}, which is not in its log" if wrong else "it says a slot twice"

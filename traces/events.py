@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from .messages import AnyMessage, Ballot, Boot, Entry, Node, Prefix, Report
+from .messages import AnyMessage, Ballot, Boot, Entry, Node, Prefix, Report, Slot
 
 VERSION = 1
 
@@ -111,6 +111,24 @@ class Apply(Line, frozen=True, kw_only=True, gc=False, tag="apply"):
     entries: tuple[Entry, ...]
 
 
+class Checkpoint(Line, frozen=True, kw_only=True, gc=False, tag="checkpoint"):
+    """The state machine, as `slot` left it, is durable: the node's checkpoint from here on."""
+
+    slot: Slot
+
+
+class Truncate(Line, frozen=True, kw_only=True, gc=False, tag="truncate"):
+    """The log forgets what it has up to `slot`."""
+
+    slot: Slot
+
+
+class Snapshot(Line, frozen=True, kw_only=True, gc=False, tag="snapshot"):
+    """Another node's checkpoint at `slot` is installed, durably, and is the node's own from here on."""
+
+    slot: Slot
+
+
 class Resend(Line, frozen=True, kw_only=True, gc=False, tag="resend"):
     """Messages go out again, with fresh ids; the state does not change."""
 
@@ -131,6 +149,22 @@ class Stop(Line, frozen=True, kw_only=True, gc=False, tag="stop"):
     """An orderly stop: nothing of this boot follows, and nothing of it is missing."""
 
 
-AnyLine = Start | Prepare | Promise | Lead | Propose | Accept | Commit | Apply | Resend | Nack | Ignore | Stop
+AnyLine = (
+    Start
+    | Prepare
+    | Promise
+    | Lead
+    | Propose
+    | Accept
+    | Commit
+    | Apply
+    | Checkpoint
+    | Truncate
+    | Snapshot
+    | Resend
+    | Nack
+    | Ignore
+    | Stop
+)
 EVENTS = tuple(str(kind.__struct_config__.tag) for kind in get_args(AnyLine))
 """Every `event`, in the order of the documentation."""

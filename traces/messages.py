@@ -115,11 +115,17 @@ class Learn(Message, frozen=True, kw_only=True, gc=False, tag="learn"):
     entries: tuple[Entry, ...]
 
 
+class Snapshot(Message, frozen=True, kw_only=True, gc=False, tag="snapshot"):
+    """A checkpoint at `slot`, or a piece of it, for a node that misses what its sender has truncated."""
+
+    slot: Slot
+
+
 class Other(Message, frozen=True, kw_only=True, gc=False, tag="other"):
     """A message on which the safety of the protocol does not rest; only its id is read."""
 
 
-AnyMessage = Prepare | Promise | Accept | Accepted | Nack | Heartbeat | Learn | Other
+AnyMessage = Prepare | Promise | Accept | Accepted | Nack | Heartbeat | Learn | Snapshot | Other
 KINDS = tuple(str(kind.__struct_config__.tag) for kind in get_args(AnyMessage))
 """Every `kind`, in the order of the documentation."""
 

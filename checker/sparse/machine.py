@@ -111,6 +111,10 @@ class Machine:
         else:
             self._names[f"put_{relation}"](*row)
 
+    def drop(self, relation: str, row: Row) -> None:
+        """Let a relation have this row no more; one that is kept as bounds forgets nothing."""
+        self._names[f"drop_{relation}"](*row)
+
     def bound(self, relation: str, row: Sequence[Any]) -> Any | None:
         """Below what a relation kept as bounds has every row of this key, or None; the cut column is not read."""
         stored = self.store[relation]

@@ -160,6 +160,24 @@ class Story:
             name, promised=actor.promised, accepted=actor.report(), low=actor.low, ballot_used=actor.used
         )
 
+    # Checkpoints -------------------------------------------------------------------------
+
+    def checkpoint(self, name: str, slot: int) -> None:
+        self.actors[name].low = slot
+        self.actors[name].pen.write("checkpoint", slot=slot)
+
+    def truncate(self, name: str, slot: int) -> None:
+        self.actors[name].pen.write("truncate", slot=slot)
+
+    def offer(self, name: str, to: str) -> Fields:
+        said = message("snapshot", to, slot=self.actors[name].low)
+        (sent,) = self.actors[name].pen.write("ignore", reason="asked for what is truncated", send=[said])
+        return sent
+
+    def install(self, name: str, received: Fields) -> None:
+        self.actors[name].low = received["slot"]
+        self.actors[name].pen.write("snapshot", recv=received, slot=received["slot"])
+
     def end(self, names: str | None = None) -> None:
         for name in self.names if names is None else names:
             self.actors[name].pen.write("stop")

@@ -609,6 +609,112 @@ def swap(d, leader: str, old: str, new: str) -> None:
     d.to_all(d.find(leader, "propose")["send"][0], entries=entries)
 
 
+# Checkpoints -------------------------------------------------------------------------------
+
+
+@doctored("everybody_truncates")
+def a_truncation_above_the_checkpoint(d):
+    line = d.find("b", "truncate")
+    line["slot"] = 3
+    return line, 'truncate(a = "b", s = 3)', "(a, s) in now.checkpoints"
+
+
+@doctored("everybody_truncates")
+def a_truncation_before_the_checkpoint(d):
+    line = d.find("b", "truncate")
+    d.move(line, d.find("b", "apply"))
+    return line, 'truncate(a = "b", s = 1)', "(a, s) in now.checkpoints"
+
+
+@doctored("everybody_truncates")
+def a_truncated_slot_reported_as_empty(d):
+    line = d.find("b", "promise", 2)
+    d.to_all(line["send"][0], low=0)
+    return line, "", Rule.REPORT
+
+
+@doctored("a_snapshot")
+def a_proposal_where_a_promise_has_a_checkpoint(d):
+    """b and c have a checkpoint at 2: c leads by both promises, and proposes in slot 1, which it has not truncated."""
+    d.drop(d.find("c", "truncate"))
+    line = d.find("c", "propose")
+    line["entries"] = line["send"][0]["entries"] = [[1, "again"]]
+    d.to_all(line["send"][0], entries=[[1, "again"]])
+    return line, "propose(", "not any((a, b, s) in now.covered for a in q)"
+
+
+@doctored("everybody_truncates")
+def a_checkpoint_of_what_is_not_chosen(d):
+    """Slot 3 is accepted by one acceptor when b takes a checkpoint that has it."""
+    line = d.find("b", "checkpoint")
+    d.move(line, d.find("b", "accept", slot=None, entries=[[3, "z"]]))
+    d.drop(d.find("b", "truncate"))
+    line["slot"] = 3
+    d.renumber()
+    return line, 'checkpoint(a = "b", q = ', "all((c, s, b, v) in now.accepted for c in q)"
+
+
+@doctored("everybody_truncates")
+def a_checkpoint_of_what_nobody_proposed(d):
+    line = d.find("b", "checkpoint")
+    line["slot"] = 9
+    return line, "", (Rule.CHECKPOINT, "all((c, s, b, v) in now.accepted for c in q)")
+
+
+@doctored("everybody_truncates")
+def a_checkpoint_of_what_was_not_applied(d):
+    line = d.find("b", "checkpoint")
+    d.move(line, d.find("b", "start"))
+    d.drop(d.find("b", "truncate"))
+    d.move(line, d.find("b", "commit"))
+    d.renumber()
+    return line, "", Rule.CHECKPOINT
+
+
+@doctored("everybody_truncates")
+def a_checkpoint_older_than_the_last(d):
+    line = d.insert(d.find("b", "truncate"), "checkpoint", slot=1)
+    d.renumber()
+    return line, "", Rule.CHECKPOINT
+
+
+@doctored("everybody_truncates")
+def a_proposal_below_the_truncation(d):
+    line = d.find("a", "propose", 2)
+    line["entries"] = line["send"][0]["entries"] = [[2, "late"]]
+    d.to_all(line["send"][0], entries=[[2, "late"]])
+    return line, "", Rule.TRUNCATED
+
+
+@doctored("everybody_truncates")
+def a_checkpoint_that_the_next_boot_has_not(d):
+    line = d.find("c", "start", 2)
+    line["low"] = 0
+    return line, "", Rule.RECOVERED
+
+
+@doctored("a_snapshot")
+def a_snapshot_that_its_sender_has_not(d):
+    line = next(x for x in d.lines if any(m["kind"] == "snapshot" for m in x.get("send", ())))
+    d.to_all(line["send"][0], slot=3)
+    d.find("c", "snapshot")["slot"] = 3
+    return line, "", Rule.SPOKEN
+
+
+@doctored("a_snapshot")
+def a_snapshot_installed_that_was_not_received(d):
+    line = d.find("c", "snapshot")
+    line["slot"] = 1
+    return line, "", Rule.ASKED
+
+
+@doctored("a_snapshot")
+def a_slot_applied_that_the_snapshot_has(d):
+    line = d.find("c", "apply")
+    line["entries"] = [[2, "y"], [3, "z"]]
+    return line, "", Rule.IN_ORDER
+
+
 # -------------------------------------------------------------------------------------------
 
 
@@ -652,7 +758,7 @@ def test_the_guard_is_the_specification_s_own_text(
     patient = doctor([json.loads(text) for text in (GOLDEN / f"{golden}.ndjson").read_text().splitlines()])
     edit(patient)
     original = Specification.of(multipaxos)
-    refused = judge_lines(patient.lines).divergence
+    refused = judge_lines(patient.lines, spec=original).divergence
     spoiled = judge_lines(patient.lines, spec=mutate(original, find_mutant(original, mutant))).divergence
     assert refused.conjunct.startswith("multipaxos.py:")
     assert spoiled is None or (spoiled.line, spoiled.conjunct) > (refused.line, refused.conjunct), str(

@@ -184,7 +184,54 @@ def a_checkpoint(tell):
     return run
 
 
+def everybody_truncates(tell):
+    """All take a checkpoint at 2, and truncate; a late copy of what was proposed there does no harm."""
+    run = tell()
+    ballot = run.elect("a", 1, "ab")
+    late = run.round(ballot, (1, "x"), (2, "y"), quorum="ab")
+    run.accept("c", late)
+    beat = run.beat(ballot, 2)
+    for name in "bc":
+        run.learn(name, beat, (1, "x"), (2, "y"))
+    for name in "abc":
+        run.checkpoint(name, 2)
+        run.truncate(name, 2)
+    run.accept("b", late)
+    run.round(ballot, (3, "z"), quorum="ab", commit=2)
+    run.restart("c")
+    ballot = run.elect("b", 2, "bc")
+    run.round(ballot, (3, "z"), (4, "new"), quorum="bc", commit=2)
+    run.learn("c", run.beat(ballot, 4), (3, "z"), (4, "new"))
+    run.checkpoint("c", 4)
+    run.end()
+    return run
+
+
+def a_snapshot(tell):
+    """c missed everything; what it missed is truncated, so it gets b's checkpoint, and then leads."""
+    run = tell()
+    ballot = run.elect("a", 1, "ab")
+    run.round(ballot, (1, "x"), (2, "y"), quorum="ab")
+    beat = run.beat(ballot, 2)
+    run.learn("b", beat, (1, "x"), (2, "y"))
+    for name in "ab":
+        run.checkpoint(name, 2)
+        run.truncate(name, 2)
+    run.ignore("c", beat, "behind")
+    run.install("c", run.offer("b", "c"))
+    run.truncate("c", 2)
+    ballot = run.elect("c", 2, "bc")
+    asked = run.round(ballot, (3, "z"), quorum="bc", commit=2)
+    run.checkpoint("c", 3)
+    run.accept("a", asked)
+    run.learn("a", run.beat(ballot, 3), (3, "z"))
+    run.end()
+    return run
+
+
 STORIES = [
+    everybody_truncates,
+    a_snapshot,
     a_normal_run,
     a_takeover,
     the_highest_report,

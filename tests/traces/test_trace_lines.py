@@ -37,6 +37,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "quorum": members,
     "reason": names,
     "seq": slots,
+    "slot": slots,
     "slots": st.lists(slots, max_size=3).map(tuple),
     "to": members,
     "v": st.just(1),
