@@ -1,9 +1,10 @@
 """How fast a trace is checked: reading, merging and judging a steady state of 10^4, 10^5 and 10^6 lines.
 
-    ./dev bench conform [LINES ...]
+    ./dev bench conform [--checkpoints SLOTS] [LINES ...]
 
 The trace is what three nodes write while one leads and commands stream, one a message: eleven lines a command, a file
-for each node, nothing batched, nothing lost.  Each size is checked in processes of their own, the median of three is
+for each node, nothing batched, nothing lost; with `--checkpoints` every node takes a checkpoint and truncates its log
+whenever so many slots were applied.  Each size is checked in processes of their own, the median of three is
 shown.  Seconds are of processor time on one core, so that other work on the machine does not count; peak memory is
 the whole process's.
 """
@@ -28,8 +29,8 @@ LINES_A_COMMAND = 11
 SPLIT_BELOW = 500_000
 
 
-def steady_state(commands: int) -> Iterator[tuple[str, str]]:
-    """Who writes which line."""
+def steady_state(commands: int, checkpoint_slots: int = 0) -> Iterator[tuple[str, str]]:
+    """Who writes which line; a checkpoint every so many slots, none if that is 0."""
     seqs, sent = dict.fromkeys("abc", 0), dict.fromkeys("abc", 0)
 
     def line(node: str, event: str, recv: str = "", send: str = "", **fields: object) -> tuple[str, str]:
@@ -73,12 +74,16 @@ def steady_state(commands: int) -> Iterator[tuple[str, str]]:
         yield line("a", "commit", recv=answers["b"], ballot=ballot, quorum=["a", "b"], entries=entries)
         yield line("a", "apply", entries=entries)
         yield line("a", "ignore", recv=answers["c"], reason="chosen already")
+        if checkpoint_slots and slot > 1 and slot % checkpoint_slots == 0:
+            for node in "abc":
+                yield line(node, "checkpoint", slot=slot - 1)
+                yield line(node, "truncate", slot=slot - 1)
 
 
-def write(folder: Path, lines: int) -> None:
+def write(folder: Path, lines: int, checkpoint_slots: int) -> None:
     """A steady state of about so many lines, a file for each node."""
     files = {node: (folder / f"{node}-1.ndjson").open("w", encoding="utf-8") for node in "abc"}
-    for node, text in steady_state(max(1, lines // LINES_A_COMMAND)):
+    for node, text in steady_state(max(1, lines // LINES_A_COMMAND), checkpoint_slots):
         files[node].write(text)
     for file in files.values():
         file.close()
@@ -113,12 +118,12 @@ def in_a_process(job: str, folder: str) -> dict[str, float]:
     return found
 
 
-def main(sizes: list[int]) -> None:
+def main(sizes: list[int], checkpoint_slots: int = 0) -> None:
     print(f"{'lines':>9}  {'lines/s':>9}  {'seconds':>8}  {'peak MiB':>8}  {'bytes a slot':>12}")
     smallest: dict[str, float] | None = None
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder), size)
+            write(Path(folder), size, checkpoint_slots)
             runs = [in_a_process("--measure", folder) for _ in range(3)]
             median = sorted(runs, key=lambda run: run["seconds"])[1]
             smallest = smallest or median
@@ -144,5 +149,7 @@ if __name__ == "__main__":
             measure(folder)
         case ["--split", folder]:
             split(folder)
+        case ["--checkpoints", slots, *sizes]:
+            main([int(size) for size in sizes] or list(SIZES), int(slots))
         case sizes:
             main([int(size) for size in sizes] or list(SIZES))
