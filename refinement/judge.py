@@ -297,6 +297,7 @@ class Judge:
 
     def _truncate(self, node: Node, line: events.Truncate) -> None:
         truncate(self.ledger, self.members, node, line)
+        self._entries.clear()
 
     def _snapshot(self, node: Node, line: events.Snapshot) -> None:
         install(self.ledger, node, line)

@@ -64,20 +64,23 @@ class Acceptor:
         """Phase 2b: accept `entries` in `ballot`, leaving smaller ones; True if it did. Proved safe:
         `spec.multipaxos.accept`. Accepting again what it accepted in this ballot writes nothing anew.
 
-        Without `recv` the node accepts its own. Raises `PeerError` when `ballot` proposed otherwise before.
+        Where the checkpoint covers a slot, nothing is kept of it: what is chosen there is in the checkpoint, and no
+        promise speaks of it. Without `recv` the node accepts its own. Raises `PeerError` when `ballot` proposed
+        otherwise before.
         """
         if recv is not None and self.left(ballot):
             self.refuse(recv, "promised a higher ballot")
             return False
         assert not self.left(ballot), "who has left its own ballot does not lead any more"
         fresh = self._fresh(ballot, entries)
+        is_news = bool(fresh) or ballot != self.promised
         self.promised = ballot
         for slot, value in fresh:
             self.log[slot] = (ballot, value)
         answer = Accepted(self._outbox.next_id(), ballot, tuple([slot for slot, _ in entries]))
         self._outbox.emit(
             Line("accept", recv=recv, ballot=ballot, entries=entries, send=(Sent((ballot.node,), answer),)),
-            after=AcceptRecord(ballot, fresh) if fresh else None,
+            after=AcceptRecord(ballot, fresh) if is_news else None,
         )
         return True
 
@@ -86,6 +89,12 @@ class Acceptor:
         assert self.promised is not None, "only a promise makes an acceptor leave a ballot"
         answer = Nack(self._outbox.next_id(), message.ballot, self.promised)
         self._outbox.emit(Line("nack", recv=message, reason=reason, send=(Sent((message.sender,), answer),)))
+
+    def rest_on_checkpoint(self, slot: Slot) -> None:
+        """The checkpoint at `slot` is durable: what was accepted up to there is reported no more."""
+        assert slot >= self.low, "a checkpoint never goes back"
+        self.low = slot
+        self.log = {s: held for s, held in self.log.items() if s > slot}
 
     def _promise_again(self, prepare: Prepare) -> None:
         """A repeated prepare gets the promise that it got: a report of today would not be the one promised.
@@ -103,8 +112,10 @@ class Acceptor:
         return tuple([(slot, *self.log[slot]) for slot in sorted(self.log)])
 
     def _fresh(self, ballot: Ballot, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        """Those of `entries` that are not in the log as they stand."""
+        """Those of `entries`, above the checkpoint, that are not in the log as they stand."""
         log = self.log
+        if entries[0][0] <= self.low:
+            entries = tuple([(slot, value) for slot, value in entries if slot > self.low])
         known = False
         for slot, value in entries:
             held = log.get(slot)

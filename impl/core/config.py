@@ -40,6 +40,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Entries in one accept or learn message."""
     batch_bytes_max: int = 1 << 20
     """Characters of values in one accept or learn message; a larger single value travels alone."""
+    checkpoint_entries: int = 20_000
+    """A checkpoint is due when so many slots were applied since the last; 0 takes none, ever."""
+    checkpoint_bytes: int = 64 << 20
+    """Or when values of so many bytes were."""
     window_batches_max: int = 64
     """Accept messages in flight; commands beyond wait and are batched."""
     backlog_entries_max: int = 65536
@@ -100,6 +104,10 @@ def _check_numbers(config: Config) -> None:
     for name in _POSITIVE:
         if getattr(config, name) < 1:
             raise ConfigError(f"{name}: {getattr(config, name)} is too small; choose 1 or more")
+    if config.checkpoint_entries < 0:
+        raise ConfigError(
+            f"checkpoint_entries: {config.checkpoint_entries} is too small; choose 1 or more, or 0 for no checkpoints"
+        )
     if config.election_ms_min <= config.heartbeat_ms:
         raise ConfigError(
             f"election_ms_min: {config.election_ms_min} is too small; choose more than heartbeat_ms, "
@@ -119,6 +127,7 @@ _POSITIVE = (
     "quorum_ms",
     "batch_entries_max",
     "batch_bytes_max",
+    "checkpoint_bytes",
     "window_batches_max",
     "backlog_entries_max",
 )

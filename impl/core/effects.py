@@ -41,6 +41,9 @@ EventName: TypeAlias = Literal[
     "accept",
     "commit",
     "apply",
+    "checkpoint",
+    "truncate",
+    "snapshot",
     "resend",
     "nack",
     "ignore",
@@ -62,6 +65,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     entries: tuple[Entry, ...] | UnsetType = UNSET
     quorum: tuple[str, ...] | UnsetType = UNSET
     learned: bool | UnsetType = UNSET
+    slot: Slot | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     nodes: tuple[str, ...] | UnsetType = UNSET
     phase1: int | UnsetType = UNSET
@@ -109,4 +113,48 @@ class Refuse(msgspec.Struct, frozen=True, gc=False):
     leader: str | None
 
 
-Effect: TypeAlias = Persist | Line | Apply | Refuse
+class Checkpoint(msgspec.Struct, frozen=True, gc=False):
+    """Write down the whole state machine as it is now, which is as `slot` left it; then say `Checkpointed`."""
+
+    slot: Slot
+
+
+class Truncate(msgspec.Struct, frozen=True, gc=False):
+    """Whatever the durable log has of slots up to this one may go."""
+
+    slot: Slot
+
+
+class ReadPiece(msgspec.Struct, frozen=True, gc=False):
+    """Read a piece of the checkpoint at `slot`, from `offset` on; then say `PieceRead`."""
+
+    to: str
+    slot: Slot
+    offset: int
+
+
+class KeepPiece(msgspec.Struct, frozen=True, gc=False):
+    """Keep `data`, which stands at `offset` of another node's checkpoint at `slot`. With offset 0 begins a new one."""
+
+    slot: Slot
+    size_bytes: int
+    offset: int
+    data: bytes
+
+
+class Install(msgspec.Struct, frozen=True, gc=False):
+    """All pieces are there: see that the checkpoint is whole, make it durable as this node's own, say `Installed`."""
+
+    slot: Slot
+
+
+class Restore(msgspec.Struct, frozen=True, gc=False):
+    """The state machine becomes that of the checkpoint which was installed at `slot`; it was behind."""
+
+    slot: Slot
+
+
+Checkpointing: TypeAlias = Checkpoint | Truncate | ReadPiece | KeepPiece | Install | Restore
+"""What concerns checkpoints."""
+
+Effect: TypeAlias = Persist | Line | Apply | Refuse | Checkpointing

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from .messages import AnyMessage, Value
+from .messages import AnyMessage, Slot, Value
 
 Request: TypeAlias = tuple[int, Value]
 """A client's command under a ticket: a number that the caller gives out, never twice in one boot."""
@@ -49,8 +49,42 @@ class Persisted(msgspec.Struct, frozen=True, gc=False):
     number: int
 
 
+class Checkpointed(msgspec.Struct, frozen=True, gc=False):
+    """The `Checkpoint` at `slot` is durable, and has so many bytes."""
+
+    slot: Slot
+    size_bytes: int
+
+
+class Abandoned(msgspec.Struct, frozen=True, gc=False):
+    """The `Checkpoint` at `slot` was not written, for want of room; or the one to `Install` was not whole."""
+
+    slot: Slot
+
+
+class PieceRead(msgspec.Struct, frozen=True, gc=False):
+    """What a `ReadPiece` for `to` found: `data` at `offset` of the checkpoint at `slot`, of `size_bytes` in all.
+
+    Of another checkpoint than was asked for if that is gone; then from its beginning.
+    """
+
+    to: str
+    slot: Slot
+    size_bytes: int
+    offset: int
+    data: bytes
+
+
+class Installed(msgspec.Struct, frozen=True, gc=False):
+    """What there was to `Install` at `slot` is durable as this node's own checkpoint."""
+
+    slot: Slot
+
+
 class Stop(msgspec.Struct, frozen=True):
     """An orderly end. After it a replica takes nothing but the `Persisted` that are still owed."""
 
 
-Event: TypeAlias = Start | Tick | Received | Submitted | Persisted | Stop
+Event: TypeAlias = (
+    Start | Tick | Received | Submitted | Persisted | Checkpointed | Abandoned | PieceRead | Installed | Stop
+)

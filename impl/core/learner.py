@@ -5,7 +5,7 @@ forgets.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .clock import Clock
 from .config import Config
@@ -18,6 +18,14 @@ Log: TypeAlias = Mapping[Slot, tuple[Ballot, Value]]
 """An acceptor's latest acceptance in each slot."""
 
 
+class Claim(NamedTuple):
+    """What a promise says with its checkpoint: every slot up to `commit` is chosen, and its sender knows what."""
+
+    sender: str
+    ballot: Ballot
+    commit: Index
+
+
 class Learner:
     """What one node knows to be chosen. Nothing of it is durable: a restarted node learns it again."""
 
@@ -25,14 +33,15 @@ class Learner:
         self._config = config
         self._clock = clock
         self._outbox = outbox
-        self._low = low
+        self.floor: Index = low
+        """What is chosen up to here is in the checkpoint, and otherwise forgotten."""
         self._values: list[Value] = []
-        """What is chosen in the slots from `low` + 1 to `committed`."""
+        """What is chosen in the slots from `floor` + 1 to `committed`."""
         self._ahead: dict[Slot, Value] = {}
         """What this node, leading, counted as chosen above a slot that is still open."""
         self.committed: Index = low
         """Every slot up to this one is known to be chosen, and applied."""
-        self._claim: Accept | Heartbeat | None = None
+        self._claim: Accept | Heartbeat | Claim | None = None
         """The latest message to say that more is chosen than this node knows."""
         self._asked_ms: int | None = None
 
@@ -51,7 +60,9 @@ class Learner:
             self._outbox.emit(Line("apply", entries=ripe))
         return ripe
 
-    def follow(self, log: Log, claim: Accept | Heartbeat, recv: Heartbeat | None) -> tuple[Entry, ...]:
+    def follow(
+        self, log: Log, claim: Accept | Heartbeat | Claim, recv: Heartbeat | None
+    ) -> tuple[Entry, ...]:
         """Learn what a leader's commit index allows, ask for what is missing; return what is ripe.
 
         `recv` is the claim if no line has consumed it yet. An acceptance tells what is chosen only if it was
@@ -83,10 +94,27 @@ class Learner:
             self._outbox.emit(Line("ignore", recv=message, reason="nothing new"))
             return ()
         ripe = self.commit(Line("commit", recv=message, entries=entries, learned=True), entries)
-        if self._claim is not None:
-            self._asked_ms = None
-            ripe += self.follow(log, self._claim, None)
-        return ripe
+        return ripe + self.resume(log)
+
+    def resume(self, log: Log) -> tuple[Entry, ...]:
+        """Go on with the claim that made this node ask, if there is one; return what is ripe."""
+        if self._claim is None:
+            return ()
+        self._asked_ms = None
+        return self.follow(log, self._claim, None)
+
+    def forget(self, upto: Index) -> None:
+        """Let go of what is chosen up to here; a checkpoint has it."""
+        if upto > self.floor:
+            del self._values[: upto - self.floor]
+            self.floor = upto
+
+    def jump(self, slot: Slot) -> None:
+        """Everything up to `slot` is chosen, and applied: a checkpoint has it."""
+        assert slot > self.committed, "a checkpoint that is behind is not jumped to"
+        self.floor = self.committed = slot
+        self._values = []
+        self._ahead = {s: v for s, v in self._ahead.items() if s > slot}
 
     def teach(self, ask: Ask) -> None:
         """Answer with as much of what is asked for as this node knows and one message holds."""
@@ -100,7 +128,9 @@ class Learner:
     # What is known -----------------------------------------------------------------------
 
     def _agrees(self, slot: Slot, value: Value) -> bool:
-        """Is `value` known to be chosen in `slot`? False if nothing is."""
+        """Is `value` known to be chosen in `slot`? False if nothing is; of what is forgotten, True."""
+        if slot <= self.floor:
+            return True
         known = self._value(slot)
         if known is not None and known != value:
             raise BrokenAgreement(
@@ -111,7 +141,7 @@ class Learner:
     def _value(self, slot: Slot) -> Value | None:
         if slot > self.committed:
             return self._ahead.get(slot)
-        return self._values[slot - self._low - 1] if slot > self._low else None
+        return self._values[slot - self.floor - 1] if slot > self.floor else None
 
     def _ripen(self) -> tuple[Entry, ...]:
         ripe: list[Entry] = []
@@ -159,9 +189,9 @@ class Learner:
         entries: list[Entry] = []
         room = self._config.batch_bytes_max
         for slot in range(
-            max(first, self._low + 1), min(last, first + self._config.batch_entries_max - 1) + 1
+            max(first, self.floor + 1), min(last, first + self._config.batch_entries_max - 1) + 1
         ):
-            value = self._values[slot - self._low - 1]
+            value = self._values[slot - self.floor - 1]
             room -= len(value)
             if room < 0 and entries:
                 break

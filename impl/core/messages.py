@@ -7,7 +7,7 @@ sender emitted its messages. On the wire a message is an array whose first eleme
 is an object with the field names that stand here (`described`).
 
 Size: an `Accept` or a `Learn` is bounded by `Config.batch_entries_max` and `batch_bytes_max`; a `Promise`
-carries the latest acceptance of every slot above `low`, so only a checkpoint bounds it.
+carries the latest acceptance of every slot above `low`, so only checkpoints bound it. A `Snapshot` is a piece.
 """
 
 from typing import Annotated, Final, NamedTuple, TypeAlias
@@ -122,6 +122,23 @@ class Ask(Message, frozen=True, array_like=True, tag="ask", gc=False):
     last: Slot
 
 
+class Fetch(Message, frozen=True, array_like=True, tag="fetch", gc=False):
+    """Its sender wants the piece at `offset` of the checkpoint at `slot`."""
+
+    slot: Slot
+    offset: Annotated[int, Meta(ge=0)]
+
+
+class Snapshot(Message, frozen=True, array_like=True, tag="snapshot", gc=False):
+    """A piece of the checkpoint at `slot`, which has `size_bytes` in all: the answer to a `Fetch`, or to an `Ask` for
+    what is truncated."""
+
+    slot: Slot
+    size_bytes: Annotated[int, Meta(ge=1)]
+    offset: Annotated[int, Meta(ge=0)]
+    data: bytes
+
+
 class Canvass(Message, frozen=True, array_like=True, tag="canvass", gc=False):
     """Its sender hears no leader, and asks whether others hear one before it disturbs them with a ballot."""
 
@@ -136,7 +153,18 @@ class Support(Message, frozen=True, array_like=True, tag="support", gc=False):
 
 
 AnyMessage: TypeAlias = (
-    Prepare | Promise | Accept | Accepted | Nack | Heartbeat | Learn | Ask | Canvass | Support
+    Prepare
+    | Promise
+    | Accept
+    | Accepted
+    | Nack
+    | Heartbeat
+    | Learn
+    | Ask
+    | Fetch
+    | Snapshot
+    | Canvass
+    | Support
 )
 """Every message, for a decoder: `msgspec.msgpack.Decoder(AnyMessage)`."""
 
@@ -149,6 +177,8 @@ _KINDS: Final[dict[type[Message], str]] = {
     Heartbeat: "heartbeat",
     Learn: "learn",
     Ask: "other",
+    Fetch: "other",
+    Snapshot: "snapshot",
     Canvass: "other",
     Support: "other",
 }
@@ -157,6 +187,10 @@ _KINDS: Final[dict[type[Message], str]] = {
 def described(message: Message) -> dict[str, object]:
     """The message as the trace format has it: its id, its kind and its fields by name.
 
-    Safety does not rest on an `Ask`, a `Canvass` or a `Support`: the format calls them `other`.
+    Safety does not rest on an `Ask`, a `Fetch`, a `Canvass` or a `Support`: the format calls them `other`. A piece of a
+    checkpoint is shown without what it holds.
     """
-    return {"kind": _KINDS[type(message)], **msgspec.structs.asdict(message)}
+    fields = msgspec.structs.asdict(message)
+    if isinstance(message, Snapshot):
+        fields["data"] = len(message.data)
+    return {"kind": _KINDS[type(message)], **fields}

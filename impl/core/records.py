@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from .errors import CallerError
 from .messages import Acceptance, Ballot, Entry, Index, Slot, Value
 
 
@@ -44,17 +45,20 @@ class Recovered(msgspec.Struct, frozen=True):
     accepted: tuple[Acceptance, ...] = ()
     """The latest acceptance of every slot above `low`, by slot."""
     low: Index = 0
-    """The slot of the checkpoint: always 0, for there are no checkpoints yet."""
+    """The slot of the checkpoint, 0 if there is none."""
     ballot_used: Ballot | None = None
     """The highest ballot that this node opened itself."""
 
 
-def recover(records: Iterable[Record]) -> Recovered:
-    """What `records`, in the order in which they were written, amount to. Linear; the later one wins its
-    slot."""
-    promised: Ballot | None = None
-    ballot_used: Ballot | None = None
-    latest: dict[Slot, tuple[Ballot, Value]] = {}
+def recover(records: Iterable[Record], base: Recovered | None = None) -> Recovered:
+    """What `records`, in the order in which they were written, amount to. Linear; the later one wins its slot.
+
+    `base` is what is known beside them: the checkpoint, whose slots are passed over, and what records said that went
+    with the truncated log.
+    """
+    known = base or Recovered()
+    promised, ballot_used, low = known.promised, known.ballot_used, known.low
+    latest: dict[Slot, tuple[Ballot, Value]] = {slot: (b, v) for slot, b, v in known.accepted}
     for record in records:
         if isinstance(record, BallotRecord):
             ballot_used = _higher(ballot_used, record.ballot)
@@ -62,10 +66,28 @@ def recover(records: Iterable[Record]) -> Recovered:
         promised = _higher(promised, record.ballot)
         if isinstance(record, AcceptRecord):
             for slot, value in record.entries:
+                if slot <= low:
+                    continue
                 latest[slot] = (record.ballot, value)
     accepted = tuple((slot, *latest[slot]) for slot in sorted(latest))
-    return Recovered(promised=promised, accepted=accepted, ballot_used=ballot_used)
+    return Recovered(promised=promised, accepted=accepted, low=low, ballot_used=ballot_used)
+
+
+def check_recovered(node: str, recovered: Recovered) -> None:
+    """Raises `CallerError` when this cannot be what the node left behind."""
+    used = recovered.ballot_used
+    if used is not None and used.node != node:
+        raise CallerError(f"recovered: {used} is not a ballot of '{node}'; this is another node's data")
+    for slot, ballot, _ in recovered.accepted:
+        if recovered.promised is None or ballot > recovered.promised:
+            raise CallerError(
+                f"recovered: slot {slot} is accepted in {ballot}, above the promise {recovered.promised}; "
+                "every acceptance is a promise (see records.recover)"
+            )
+        if slot <= recovered.low:
+            raise CallerError(f"recovered: slot {slot} is accepted, and the checkpoint is at {recovered.low}")
 
 
 def _higher(known: Ballot | None, ballot: Ballot) -> Ballot:
+    """The higher of the two."""
     return ballot if known is None else max(known, ballot)

@@ -23,7 +23,12 @@ The caller's duties
     unless the node crashes first: a client that hears nothing tries again as well.
 8.  `step(Tick(...))` a few times per `heartbeat_ms`, with fresh randomness. Late ticks cost speed, never
     safety.
-9.  `step(Stop())` to end; go on with 3 and 4 until the `stop` line comes. A crash needs no goodbye.
+9.  `Checkpoint`: copy the state machine at once, write the copy at leisure, say `Checkpointed` when it is durable.
+    `Truncate`: let go of the log below. `ReadPiece`, `KeepPiece`: a bounded piece of a checkpoint from or to the
+    disk. `Install`: make what came durable, say `Installed`; then `Restore`: let the state machine be that one.
+    What comes to nothing is `Abandoned`. A node that starts from a checkpoint is given its slot (`Recovered.low`)
+    and a state machine that stands there.
+10. `step(Stop())` to end; go on with 3 and 4 until the `stop` line comes. A crash needs no goodbye.
 """
 
 from typing import Final, Literal, TypeAlias, assert_never
@@ -32,14 +37,27 @@ import msgspec
 from msgspec import UNSET
 
 from .acceptor import Acceptor
+from .checkpointer import Checkpointer
 from .clock import Clock
 from .config import Config
 from .effects import Apply, Effect, Line, Refuse
 from .election import Candidacy, Election
 from .errors import CallerError, PeerError
-from .events import Event, Persisted, Received, Start, Stop, Submitted, Tick
+from .events import (
+    Abandoned,
+    Checkpointed,
+    Event,
+    Installed,
+    Persisted,
+    PieceRead,
+    Received,
+    Start,
+    Stop,
+    Submitted,
+    Tick,
+)
 from .leader import Leadership
-from .learner import Learner
+from .learner import Claim, Learner
 from .messages import (
     NOOP,
     Accept,
@@ -49,17 +67,19 @@ from .messages import (
     Ballot,
     Canvass,
     Entry,
+    Fetch,
     Heartbeat,
     Index,
     Learn,
     Nack,
     Prepare,
     Promise,
+    Snapshot,
     Support,
 )
 from .outbox import Outbox
 from .reconciliation import reconciled
-from .records import Recovered
+from .records import Recovered, check_recovered
 
 Role: TypeAlias = Literal["follower", "candidate", "leader"]
 
@@ -82,7 +102,7 @@ class Replica:
     """
 
     def __init__(self, config: Config, recovered: Recovered) -> None:
-        _check_recovered(config, recovered)
+        check_recovered(config.node, recovered)
         self.config: Final = config
         self._recovered: Recovered | None = recovered
         """What the start line tells; None once it is told."""
@@ -91,6 +111,7 @@ class Replica:
         self._outbox = Outbox(config.node, config.boot)
         self._acceptor = Acceptor(recovered, self._outbox)
         self._learner = Learner(config, recovered.low, self._clock, self._outbox)
+        self._checkpointer = Checkpointer(config, self._acceptor, self._learner, self._clock, self._outbox)
         self._election = Election(config, recovered.ballot_used, self._acceptor, self._clock, self._outbox)
         self._leadership: Leadership | None = None
         """What this node does as the leader, while it is."""
@@ -116,6 +137,8 @@ class Replica:
             self._tick(event)
         elif isinstance(event, Start):
             self._start(event)
+        elif isinstance(event, Checkpointed | Abandoned | PieceRead | Installed):
+            self._apply(self._checkpointer.take(event))
         elif isinstance(event, Stop):
             self._stop()
         else:
@@ -166,6 +189,7 @@ class Replica:
 
     def _tick(self, event: Tick) -> None:
         self._clock.advance(event.now_ms, event.draw)
+        self._checkpointer.tick()
         leadership = self._leadership
         if leadership is None:
             self._election.tick()
@@ -215,7 +239,11 @@ class Replica:
         elif isinstance(message, Learn):
             self._on_learn(message)
         elif isinstance(message, Ask):
-            self._learner.teach(message)
+            self._checkpointer.teach(message)
+        elif isinstance(message, Fetch):
+            self._checkpointer.on_fetch(message)
+        elif isinstance(message, Snapshot):
+            self._on_snapshot(message)
         elif isinstance(message, Canvass):
             self._election.on_canvass(message)
         elif isinstance(message, Support):
@@ -242,8 +270,19 @@ class Replica:
             self._lead(won, recv)
 
     def _lead(self, won: Candidacy, recv: Promise | None) -> None:
-        """Begin Phase 2: first what the reports force, in all slots that this node does not know to be
-        chosen."""
+        """Begin Phase 2: first what the reports force, in all slots that this node does not know to be chosen.
+
+        A node that is behind a checkpoint of its quorum gets that first, and leaves the lead to others meanwhile: where
+        a checkpoint covers the slot nothing may be proposed (`spec.checkpoint.propose`).
+        """
+        ahead = max(won.promises.values(), key=lambda promise: promise.low)
+        if ahead.low > self._learner.committed:
+            self._ignore(recv, "behind a checkpoint of its quorum")
+            self._step_down("this node is behind a checkpoint", None)
+            self._apply(
+                self._learner.follow(self._acceptor.log, Claim(ahead.sender, won.ballot, ahead.low), None)
+            )
+            return
         self._outbox.emit(Line("lead", recv=recv, ballot=won.ballot, quorum=tuple(sorted(won.promises))))
         committed = self._learner.committed
         forced = reconciled(won.promises.values(), committed)
@@ -295,6 +334,12 @@ class Replica:
             return
         self._apply(self._learner.learn(self._acceptor.log, message))
 
+    def _on_snapshot(self, message: Snapshot) -> None:
+        if self._leadership is not None:
+            self._ignore(message, "a leader has all that is chosen")
+            return
+        self._checkpointer.on_snapshot(message)
+
     def _on_nack(self, message: Nack) -> None:
         self._check_mine(message)
         if message.promised <= message.ballot:
@@ -332,6 +377,7 @@ class Replica:
         if ripe:
             tickets = self._leadership.claim(ripe) if self._leadership is not None else {}
             self._outbox.emit(Apply(ripe, tickets))
+            self._checkpointer.applied(ripe)
 
     def _refuse(self, tickets: list[int] | tuple[int, ...], reason: str) -> None:
         if tickets:
@@ -353,17 +399,3 @@ class Replica:
         used = self._election.ballot_used
         if message.ballot.node != self.config.node or used is None or message.ballot > used:
             raise PeerError(f"'{message.sender}' answers to {message.ballot}, which this node never opened")
-
-
-def _check_recovered(config: Config, recovered: Recovered) -> None:
-    used = recovered.ballot_used
-    if used is not None and used.node != config.node:
-        raise CallerError(
-            f"recovered: {used} is not a ballot of '{config.node}'; this is another node's data"
-        )
-    for slot, ballot, _ in recovered.accepted:
-        if recovered.promised is None or ballot > recovered.promised:
-            raise CallerError(
-                f"recovered: slot {slot} is accepted in {ballot}, above the promise {recovered.promised}; "
-                "every acceptance is a promise (see records.recover)"
-            )

@@ -13,10 +13,43 @@ import msgspec
 import pytest
 
 from quorate.impl.core.config import Config
-from quorate.impl.core.effects import Apply, Effect, Line, Persist, Refuse
-from quorate.impl.core.events import Event, Persisted, Received, Start, Stop, Submitted, Tick
-from quorate.impl.core.messages import NOOP, Accept, Accepted, AnyMessage, Ballot, Nack, Prepare, Promise
-from quorate.impl.core.records import Record, recover
+from quorate.impl.core.effects import (
+    Apply,
+    Checkpoint,
+    Effect,
+    Install,
+    KeepPiece,
+    Line,
+    Persist,
+    ReadPiece,
+    Refuse,
+    Restore,
+    Truncate,
+)
+from quorate.impl.core.events import (
+    Checkpointed,
+    Event,
+    Installed,
+    Persisted,
+    PieceRead,
+    Received,
+    Start,
+    Stop,
+    Submitted,
+    Tick,
+)
+from quorate.impl.core.messages import (
+    NOOP,
+    Accept,
+    Accepted,
+    AnyMessage,
+    Ballot,
+    Nack,
+    Prepare,
+    Promise,
+    Snapshot,
+)
+from quorate.impl.core.records import AcceptRecord, Record, Recovered, recover
 from quorate.impl.core.replica import Replica
 
 QUICK = {
@@ -29,6 +62,8 @@ QUICK = {
 
 NONE = (0, "")
 
+PIECE_BYTES = 40
+
 
 class Node:
     """One node's place in the cluster: what survives a crash, and what does not."""
@@ -38,6 +73,14 @@ class Node:
         self.config = config
         self.boot = 0
         self.disk: list[Record] = []
+        self.base = Recovered()
+        """What is durable beside the log: the slot of the checkpoint, and what went with truncated records."""
+        self.checkpoints: dict[int, bytes] = {}
+        """The last two."""
+        self.jobs: list[Checkpoint | Install | ReadPiece] = []
+        """What concerns checkpoints and is not done yet; with what is to be written."""
+        self.copies: dict[int, bytes] = {}
+        self.incoming = b""
         self.unsynced: list[Persist] = []
         self.lines: dict[int, list[Line]] = {}
         self.applied: list[tuple[int, str]] = []
@@ -61,15 +104,41 @@ class Node:
     def boot_up(self) -> None:
         self.boot += 1
         self.lines[self.boot] = []
-        self.applied = []
+        self.applied = self.state_at(self.base.low)
         self.messages = 0
         config = msgspec.convert({**self.config, "node": self.name, "boot": self.boot}, Config)
-        self._replica = Replica(config, recover(self.disk))
+        self._replica = Replica(config, self.durable())
+
+    def durable(self) -> Recovered:
+        return recover(self.disk, self.base)
+
+    def state_at(self, slot: int) -> list[tuple[int, str]]:
+        """The state machine of the checkpoint: here, all that it was ever handed."""
+        image = self.checkpoints[slot] if slot else b"[]"
+        return msgspec.json.decode(image, type=list[tuple[int, str]])
+
+    def rest_on(self, slot: int, image: bytes) -> None:
+        """A checkpoint becomes durable."""
+        if slot > self.base.low:
+            self.checkpoints = {s: x for s, x in self.checkpoints.items() if s >= self.base.low}
+            self.checkpoints[slot] = image
+            self.base = msgspec.structs.replace(self.base, low=slot)
+
+    def truncate(self, slot: int) -> None:
+        """Records of nothing but truncated slots go; what they say of ballots is kept."""
+        known = self.durable()
+        self.base = Recovered(known.promised, (), self.base.low, known.ballot_used)
+        self.disk = [
+            record
+            for record in self.disk
+            if not isinstance(record, AcceptRecord) or any(s > slot for s, _ in record.entries)
+        ]
 
     def crash(self, kept: int = 0) -> None:
         """Lose everything volatile; of the unsynced records the first `kept` writes happen to survive."""
         self.disk += [record for persist in self.unsynced[:kept] for record in persist.records]
         self.unsynced = []
+        self.jobs = []
         self._replica = None
 
     def trace(self) -> str:
@@ -96,6 +165,7 @@ class Audit:
         self.ballots: set[Ballot] = set()
         self._joined: dict[str, tuple[int, str]] = {}
         self._logs: dict[str, dict[int, tuple[Ballot, str]]] = {}
+        self._lows: dict[str, int] = {}
         self._led: dict[Ballot, tuple[str, ...]] = {}
         self._promises: dict[tuple[str, Ballot], Promise] = {}
         self._proposed: dict[tuple[int, Ballot], str] = {}
@@ -113,18 +183,23 @@ class Audit:
 
     def _check_durable(self, node: Node, message: AnyMessage) -> None:
         """A promise or an acceptance that is said stands on the disk."""
-        durable = recover(node.disk)
+        durable = node.durable()
         promised = durable.promised or NONE
         if isinstance(message, Prepare):
             assert (durable.ballot_used or NONE) >= message.ballot
         elif isinstance(message, Promise):
             assert promised >= message.ballot
+            assert durable.low >= message.low, "a checkpoint that is spoken of stands on the disk"
+        elif isinstance(message, Snapshot):
+            assert durable.low >= message.slot
         elif isinstance(message, Nack):
             assert promised >= message.promised > message.ballot
         elif isinstance(message, Accepted):
             assert promised >= message.ballot
             log = {slot: (ballot, value) for slot, ballot, value in durable.accepted}
             for slot in message.slots:
+                if slot <= durable.low:
+                    continue
                 ballot, value = log[slot]
                 assert ballot > message.ballot or (ballot, value) == (
                     message.ballot,
@@ -137,7 +212,10 @@ class Audit:
         assert (line.promised or NONE) >= self._joined.get(node.name, NONE)
         log = {slot: (ballot, value) for slot, ballot, value in line.accepted}
         for slot, (ballot, value) in self._logs.get(node.name, {}).items():
-            assert log[slot][0] > ballot or log[slot] == (ballot, value)
+            assert slot <= line.low or log[slot][0] > ballot or log[slot] == (ballot, value)
+        assert line.low >= self._lows.get(node.name, 0), "a checkpoint is not forgotten"
+        assert [value for _, value in node.applied] == [self.chosen[s] for s in range(1, line.low + 1)]
+        self._lows[node.name] = line.low
         assert all(self._proposed.get((slot, b)) == value for slot, (b, value) in log.items())
         self._joined[node.name] = line.promised or NONE
         self._logs[node.name] = log
@@ -152,7 +230,8 @@ class Audit:
         assert line.ballot > self._joined[node.name], "a promise joins a ballot above all that were joined"
         self._joined[node.name] = line.ballot
         [sent] = line.send
-        log = self._logs[node.name]
+        log = {s: held for s, held in self._logs[node.name].items() if s > self._lows[node.name]}
+        assert sent.message.low == self._lows[node.name]
         assert sent.message.accepted == tuple((slot, *log[slot]) for slot in sorted(log)), (
             "it reports its log"
         )
@@ -179,7 +258,9 @@ class Audit:
         reports = [
             row for name in self._led[line.ballot] for row in self._promises[name, line.ballot].accepted
         ]
+        low = max(self._promises[name, line.ballot].low for name in self._led[line.ballot])
         for slot, value in line.entries:
+            assert slot > low, "nothing is proposed where a checkpoint covers the slot"
             assert (slot, line.ballot) not in self._proposed
             self._proposed[slot, line.ballot] = value
             highest = max(((ballot, w) for s, ballot, w in reports if s == slot), default=None)
@@ -207,6 +288,19 @@ class Audit:
             assert slot == len(node.applied) + 1, "in slot order, without gaps, each once"
             assert self.chosen[slot] == value
             node.applied.append((slot, value))
+
+    def _checkpoint(self, node: Node, line: Line) -> None:
+        assert line.slot <= len(node.applied), "of what was applied"
+        assert self._lows[node.name] < line.slot <= node.base.low, "durable, and newer"
+        self._lows[node.name] = line.slot
+
+    def _truncate(self, node: Node, line: Line) -> None:
+        assert line.slot <= self._lows[node.name], "only what a checkpoint covers"
+
+    def _snapshot(self, node: Node, line: Line) -> None:
+        assert isinstance(line.recv, Snapshot)
+        assert line.recv.slot == line.slot <= node.base.low
+        self._lows[node.name] = line.slot
 
 
 class Cluster:
@@ -258,6 +352,26 @@ class Cluster:
         node.disk += [record for persist in written for record in persist.records]
         self.step(name, Persisted(written[-1].number))
 
+    def work(self, name: str, upto: int | None = None) -> None:
+        """Do what waits to be done about checkpoints."""
+        node = self.nodes[name]
+        for job in node.jobs[:upto]:
+            if not node.up or job not in node.jobs:
+                return
+            node.jobs.remove(job)
+            if isinstance(job, Checkpoint):
+                image = node.copies.pop(job.slot)
+                node.rest_on(job.slot, image)
+                self.step(name, Checkpointed(job.slot, len(image)))
+            elif isinstance(job, Install):
+                node.rest_on(job.slot, node.incoming)
+                self.step(name, Installed(job.slot))
+            else:
+                slot, offset = (job.slot, job.offset) if job.slot in node.checkpoints else (node.base.low, 0)
+                image = node.checkpoints[slot]
+                piece = image[offset : offset + PIECE_BYTES]
+                self.step(name, PieceRead(job.to, slot, len(image), offset, piece))
+
     def tick(self, name: str, ms: int, draw: float | None = None) -> None:
         node = self.nodes[name]
         node.now_ms += ms
@@ -279,9 +393,10 @@ class Cluster:
 
     def settle(self) -> None:
         """Sync and deliver until nothing is left to do; time stands still."""
-        while self.flying or any(node.unsynced for node in self.nodes.values()):
+        while self.flying or any(node.unsynced or node.jobs for node in self.nodes.values()):
             for name in self.nodes:
                 self.sync(name)
+                self.work(name)
             if self.flying:
                 self.deliver()
 
@@ -355,6 +470,8 @@ class Cluster:
             self.crash(name)
         elif chance < 0.75:
             self.sync(name, self.random.randint(0, len(node.unsynced)))
+        elif chance < 0.8 and node.jobs:
+            self.work(name, 1)
         else:
             self.tick(name, self.random.randint(0, 12))
 
@@ -392,6 +509,20 @@ class Cluster:
                 self.flying += [(name, sent.message) for name in sent.to if name != node.name]
         elif isinstance(effect, Apply):
             self._answer(node, effect)
+        elif isinstance(effect, Checkpoint):
+            assert effect.slot == len(node.applied), "the state machine stands where the checkpoint is to be"
+            node.copies[effect.slot] = msgspec.json.encode(node.applied)
+            node.jobs.append(effect)
+        elif isinstance(effect, Install | ReadPiece):
+            node.jobs.append(effect)
+        elif isinstance(effect, KeepPiece):
+            assert len(node.incoming[: effect.offset]) == effect.offset
+            node.incoming = node.incoming[: effect.offset] + effect.data
+        elif isinstance(effect, Restore):
+            node.applied = node.state_at(effect.slot)
+            assert node.applied == [(s, self.audit.chosen[s]) for s in range(1, effect.slot + 1)]
+        elif isinstance(effect, Truncate):
+            node.truncate(effect.slot)
         elif isinstance(effect, Refuse):
             assert not {*effect.tickets} & {*self.answered, *self.refused}, "answered once"
             self.refused.update(dict.fromkeys(effect.tickets, effect.reason))
@@ -426,6 +557,8 @@ def _sentence(effect: Effect) -> str:
         return f"persist #{effect.number}: " + ", ".join(_said(record) for record in effect.records)
     if isinstance(effect, Refuse):
         return f"refuse {list(effect.tickets)}: {effect.reason}; the leader is {effect.leader or 'unknown'}"
+    if isinstance(effect, Checkpoint | Truncate | Install | Restore | ReadPiece | KeepPiece):
+        return f"{type(effect).__name__} at {effect.slot}"
     if isinstance(effect, Apply):
         return f"hand over {_listed(effect.entries)}, answer {list(effect.tickets.values())}"
     head = effect.event
@@ -433,6 +566,7 @@ def _sentence(effect: Effect) -> str:
     head += f" {_listed(effect.entries)}" if effect.entries is not msgspec.UNSET else ""
     head += f" by {' '.join(effect.quorum)}" if effect.quorum is not msgspec.UNSET else ""
     head += " learned" if effect.learned is True else ""
+    head += f" at {effect.slot}" if effect.slot is not msgspec.UNSET else ""
     head += f": {effect.reason}" if effect.reason is not msgspec.UNSET else ""
     came = f"  <- {effect.recv.sender}: {_said(effect.recv)}" if effect.recv is not None else ""
     went = [f"  -> {' '.join(sent.to)}: {_said(sent.message)}" for sent in effect.send]
@@ -450,6 +584,8 @@ def _said(data: msgspec.Struct) -> str:
             words += [f"{name} {field}"] if field else []
         elif name == "slots":
             words.append(" ".join(map(str, field)))
+        elif name == "data":
+            words.append(f"{len(field)} bytes")
         elif name != "id":
             words.append(f"{'' if name == 'ballot' else name + ' '}{field}")
     return " ".join(words)

@@ -32,14 +32,18 @@ def test_only_what_an_event_carries_stands_in_its_line(traces_of_a_run):
         "propose": {"ballot", "entries"},
         "accept": {"ballot", "entries"},
         "apply": {"entries"},
+        "checkpoint": {"slot"},
+        "truncate": {"slot"},
+        "snapshot": {"slot"},
         "resend": set(),
         "nack": {"reason"},
         "ignore": {"reason"},
         "stop": set(),
     }
     seen = set()
-    for seed in range(6):
-        for line in map(json.loads, "".join(traces_of_a_run(seed).values()).splitlines()):
+    for seed in range(12):
+        run = traces_of_a_run(seed, checkpoint_entries=3)
+        for line in map(json.loads, "".join(run.values()).splitlines()):
             fields = line.keys() - {"v", "node", "boot", "seq", "event", "recv", "send"}
             if line["event"] == "start":
                 assert fields == {"nodes", "promised", "accepted", "low", "ballot_used"}
