@@ -12,6 +12,8 @@ Sessions are kept for the `SESSIONS_MAX` clients that spoke last. A client that 
 finds its session gone and is refused, unless none of its commands was answered before: exactly once ends there.
 """
 
+from __future__ import annotations
+
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -145,6 +147,10 @@ class KeyValue:
         self.applied = 0
         """The last slot that was applied."""
         self._sessions_max = sessions_max
+
+    def become(self, other: KeyValue) -> None:
+        """Be as the other is, which is of no more use then."""
+        self.items, self.sessions, self.applied = other.items, other.sessions, other.applied
 
     def apply(self, slot: int, value: Value) -> Result | None:
         """Apply what is chosen in `slot`, which must be the next; the answer for the client, None for a

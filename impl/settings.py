@@ -120,6 +120,10 @@ class Settings(_Section):
     timing: Timing = Timing()
     segment_bytes: int = Field(default=16 << 20, ge=4096, multiple_of=4096)
     """The size of a file of the durable log."""
+    checkpoint_entries: int = Field(default=20_000, ge=0)
+    """A checkpoint is due after so many slots; 0 for none, ever."""
+    checkpoint_bytes: int = Field(default=64 << 20, ge=1)
+    """Or after so many bytes of commands."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -146,6 +150,8 @@ class Settings(_Section):
             boot=boot,
             phase1=self.quorums.phase1,
             phase2=self.quorums.phase2,
+            checkpoint_entries=self.checkpoint_entries,
+            checkpoint_bytes=self.checkpoint_bytes,
             **self.timing.model_dump(include=REPLICA_TIMING),
         )
 

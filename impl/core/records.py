@@ -61,9 +61,9 @@ def recover(records: Iterable[Record], base: Recovered | None = None) -> Recover
     latest: dict[Slot, tuple[Ballot, Value]] = {slot: (b, v) for slot, b, v in known.accepted}
     for record in records:
         if isinstance(record, BallotRecord):
-            ballot_used = _higher(ballot_used, record.ballot)
+            ballot_used = higher(ballot_used, record.ballot)
             continue
-        promised = _higher(promised, record.ballot)
+        promised = higher(promised, record.ballot)
         if isinstance(record, AcceptRecord):
             for slot, value in record.entries:
                 if slot <= low:
@@ -88,6 +88,6 @@ def check_recovered(node: str, recovered: Recovered) -> None:
             raise CallerError(f"recovered: slot {slot} is accepted, and the checkpoint is at {recovered.low}")
 
 
-def _higher(known: Ballot | None, ballot: Ballot) -> Ballot:
+def higher(known: Ballot | None, ballot: Ballot) -> Ballot:
     """The higher of the two."""
     return ballot if known is None else max(known, ballot)

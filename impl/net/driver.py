@@ -29,11 +29,15 @@ from ..core.events import Event, Persisted, Received, Request, Start, Stop, Subm
 from ..core.messages import AnyMessage
 from ..core.replica import Replica
 from ..kv import KeyValue
-from ..storage import DurableLog
+from ..storage import DiskFull, DurableLog
+from .checkpoints import Checkpoints
 from .framing import PEER_BYTES_MAX, encode_frame
 from .wire import Answer, Elsewhere, Reply, encode
 
 log = logging.getLogger("quorate.node")
+
+ROOM_S: Final = 0.5
+"""How long a full disk is left alone between two attempts."""
 
 
 class Trace(Protocol):
@@ -102,6 +106,9 @@ class Driver:
         self._outgoing: dict[str, list[bytes]] = {}
         self._answered: set[Asker] = set()
         self._said_stop = False
+        self._is_full = False
+        """Does a batch wait for room on the disk?"""
+        self._checkpoints = Checkpoints(durable, machine, self._post, self.fail)
 
     def start(self) -> None:
         """Begin the boot."""
@@ -114,6 +121,10 @@ class Driver:
 
     def submit(self, asker: Asker, number: int, command: str) -> None:
         """Take a client's command; `asker` gets exactly one reply under `number`, unless this process dies."""
+        if self._is_full:
+            asker.reply(Elsewhere(number, "the disk of this node is full", None))
+            asker.flush()
+            return
         self._tickets += 1
         self._askers[self._tickets] = (asker, number)
         self._requests.append((self._tickets, command))
@@ -133,6 +144,7 @@ class Driver:
         if not self.ended.done():
             self.ended.cancel()
         self._disk.shutdown(wait=True)
+        self._checkpoints.close()
 
     def _post(self, event: Event, source: Source | None = None) -> None:
         self._waiting.append((event, source))
@@ -188,8 +200,10 @@ class Driver:
                 self._unsynced.append(effect)
             elif isinstance(effect, Apply):
                 self._apply(effect)
-            else:
+            elif isinstance(effect, Refuse):
                 self._refuse(effect)
+            else:
+                self._checkpoints.carry_out(effect)
 
     def _record(self, line: Line) -> None:
         if self._trace is not None:
@@ -231,18 +245,38 @@ class Driver:
         if not self._unsynced or self._syncing:
             return
         self._syncing, self._unsynced = self._unsynced, []
+        self._write()
+
+    def _write(self) -> None:
         records = [record for persist in self._syncing for record in persist.records]
         self._disk.submit(self._durable.commit, records).add_done_callback(
             lambda done: self._loop.call_soon_threadsafe(self._synced, done.exception())
         )
 
     def _synced(self, error: BaseException | None) -> None:
+        if isinstance(error, DiskFull):
+            self._wait_for_room(error)
+            return
         if isinstance(error, Exception):
             self.fail(error)
             return
+        if self._is_full:
+            self._is_full = False
+            log.info("there is room on the disk again")
         number = self._syncing[-1].number
         self._syncing = []
         self._post(Persisted(number))
+
+    def _wait_for_room(self, error: DiskFull) -> None:
+        """Try the same batch again in a while; until it is on the disk nothing leaves, and clients go elsewhere.
+
+        If the log has not survived the error, the next attempt says so and ends this.
+        """
+        if not self._is_full:
+            self._is_full = True
+            log.error("%s; until then this node accepts nothing", error)
+        if not self.ended.done():
+            self._loop.call_later(ROOM_S, self._write)
 
     def _release(self) -> None:
         """What has been decided becomes visible: first in the trace, then to others."""

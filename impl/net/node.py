@@ -19,6 +19,7 @@ from ..core.replica import Replica
 from ..kv import KeyValue
 from ..settings import Address, Settings
 from ..storage import DurableLog, Identity
+from .checkpoints import load
 from .clients import ClientConnection
 from .driver import Driver
 from .errors import AddressError, NetError
@@ -104,7 +105,8 @@ class Node:
             log.warning("%s; nobody was told of it, and it was cleared", opened.torn)
         trace = self._open_trace(opened.boot)
         config = settings.replica_config(opened.boot)
-        self.driver = Driver(Replica(config, opened.state), self._durable, trace, KeyValue(), self._carry)
+        machine = KeyValue() if opened.checkpoint is None else load(opened.checkpoint)
+        self.driver = Driver(Replica(config, opened.state), self._durable, trace, machine, self._carry)
         self._cleanup.callback(self.driver.close)
         hello = Hello(
             PROTOCOL,

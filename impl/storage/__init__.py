@@ -1,5 +1,6 @@
 """The durable log of a node, on its disk. Start at `log`, then `frame` for what a crash may leave."""
 
+from .checkpoint import StoredCheckpoint
 from .errors import (
     DamagedLog,
     DiskFailed,
@@ -22,6 +23,7 @@ __all__ = [
     "Identity",
     "Opened",
     "StorageError",
+    "StoredCheckpoint",
     "UnknownFormat",
     "WrongFolder",
 ]

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from ..core.messages import Ballot
 from .errors import DamagedLog, FolderInUse, UnknownFormat, WrongFolder, disk_error
 
-FORMAT: Final = 1
-"""The version of everything in a data folder; one that is higher is refused."""
+FORMAT: Final = 2
+"""The version of everything in a data folder; one that is higher is refused. With 2 came checkpoints."""
 
 LOCK: Final = "lock"
 MANIFEST: Final = "manifest.json"
@@ -37,6 +39,19 @@ class Identity(msgspec.Struct, frozen=True):
     node: str
 
 
+class Base(msgspec.Struct, frozen=True):
+    """What the log rests on, once it has been truncated or a checkpoint was taken."""
+
+    checkpoint: int
+    """The slot of the checkpoint that counts: it is durable under its name."""
+    first: int
+    """The number of the first segment; those before it are truncated."""
+    promised: Ballot | None
+    """The highest ballot that any record of a truncated segment joined or accepted in; perhaps a later one."""
+    ballot_used: Ballot | None
+    """The same of the node's own ballots."""
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What a folder says about itself."""
 
@@ -47,6 +62,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """How often the node was started in this folder."""
     synced: int
     """A log that ends before this batch has lost something: it was on disk when the manifest was written."""
+    base: Base | UnsetType = UNSET
+    """What the log rests on; nothing if it goes back to the beginning."""
     crc: int = 0
     """Of the manifest without it: a boot number misread is a boot number used twice."""
 
@@ -81,6 +98,10 @@ class Folder:
     def note_synced(self, synced: int) -> None:
         """Keep, durably, how far the log reaches."""
         self._write(msgspec.structs.replace(self.manifest, synced=synced))
+
+    def rest_on(self, base: Base) -> None:
+        """Keep, durably, what the log rests on from here on."""
+        self._write(msgspec.structs.replace(self.manifest, format=FORMAT, base=base))
 
     def close(self) -> None:
         """Let go of the folder. A second call does nothing."""

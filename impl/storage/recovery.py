@@ -7,9 +7,11 @@ no number may be missing, and each must begin with the batch that follows the on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from ..core.records import Record
+from msgspec import UNSET
+
+from ..core.records import AcceptRecord, Record
 from .errors import DamagedLog
 from .folder import Folder
 from .records import decode_batch
@@ -29,15 +31,20 @@ class Reading:
         """Where in it the next batch goes."""
         self.last_frame: tuple[int, bytes] | None = None
         """Where the last batch in it begins, and its bytes, if it has one."""
+        base = folder.manifest.base
+        self.first = 1 if base is UNSET else base.first
+        """The number of the first segment that is not truncated."""
+        self.slots: dict[int, int] = {}
+        """By segment, the highest slot that was accepted in it."""
         self.torn: str | None = None
         """One line about the unfinished batch at the end, if there is one."""
 
     def records(self) -> Iterator[Record]:
         """Every record, in the order in which they were committed. Raises what `DurableLog.open` does."""
-        numbers = segment_numbers(self.folder.path)
+        numbers = [number for number in segment_numbers(self.folder.path) if number >= self.first]
         if not numbers and self.folder.manifest.boot > 0:
-            raise _missing(self.folder, 1)
-        for expected, number in enumerate(numbers, start=1):
+            raise _missing(self.folder, self.first)
+        for expected, number in enumerate(numbers, start=self.first):
             if number != expected:
                 raise _missing(self.folder, expected)
             self.close()
@@ -60,6 +67,8 @@ class Reading:
     def _segment_records(self, number: int) -> Iterator[Record]:
         self.segment, data = Segment.open(self.folder.path, self.folder.identity, number)
         path, shape = self.segment.path, self.segment.shape
+        if number == self.first > 1:
+            self.sequence = shape.first - 1  # the batches before it are truncated
         if shape.first != self.sequence + 1:
             raise DamagedLog(
                 f"{path}: begins with batch {shape.first}, but the segments before it end with batch {self.sequence}; "
@@ -73,7 +82,15 @@ class Reading:
                 return
             self.last_frame = (self.offset, data[self.offset : read.end])
             self.sequence, self.offset = read.sequence, read.end
-            yield from decode_batch(read.body, f"{path}: batch {read.sequence}")
+            records = decode_batch(read.body, f"{path}: batch {read.sequence}")
+            self.slots[number] = max(self.slots.get(number, 0), highest_slot(records))
+            yield from records
+
+
+def highest_slot(records: Iterable[Record]) -> int:
+    """The highest slot that is accepted in any of these records; 0 if none is."""
+    accepts = (record.entries for record in records if isinstance(record, AcceptRecord))
+    return max((slot for entries in accepts for slot, _ in entries), default=0)
 
 
 def _missing(folder: Folder, number: int) -> DamagedLog:

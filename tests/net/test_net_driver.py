@@ -19,7 +19,7 @@ from quorate.impl.kv import KeyValue, Set, encode
 from quorate.impl.net.driver import Driver
 from quorate.impl.net.framing import FrameDecoder
 from quorate.impl.net.wire import Answer, Elsewhere, Reply, decode_message
-from quorate.impl.storage import DiskFull
+from quorate.impl.storage import DiskFailed, DiskFull
 from quorate.traces import CannotRecord
 
 PATIENCE_S = 60
@@ -173,10 +173,10 @@ def test_what_gathers_during_a_sync_is_one_batch_for_the_next() -> None:
 
 def test_a_disk_that_fails_ends_the_driver_and_nothing_leaves() -> None:
     async def story(stage: Stage) -> None:
-        stage.disk_error = DiskFull("no room")
+        stage.disk_error = DiskFailed("broken")
         stage.driver.start()
         stage.driver.receive(heartbeat(1), stage)
-        with pytest.raises(DiskFull, match="no room"):
+        with pytest.raises(DiskFailed, match="broken"):
             await stage.driver.ended
         stage.driver.receive(heartbeat(2), stage)
         await asyncio.sleep(0.05)
@@ -184,6 +184,36 @@ def test_a_disk_that_fails_ends_the_driver_and_nothing_leaves() -> None:
     stage = run(persist_each_message, story)
     assert stage.happened == []
     assert not any(isinstance(event, Persisted) for event in stage.events)
+
+
+def test_a_full_disk_sends_clients_elsewhere_and_goes_on_when_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("quorate.impl.net.driver.ROOM_S", 0.01)
+
+    async def story(stage: Stage) -> None:
+        client = Client(stage)
+        stage.disk_error = DiskFull("no room")
+        stage.driver.start()
+        stage.driver.receive(heartbeat(1), stage)
+        while not client.replies:
+            await asyncio.sleep(0.02)
+            stage.driver.submit(client, 7, "x")
+        assert client.replies[0] == Elsewhere(7, "the disk of this node is full", None)
+        assert not stage.driver.ended.done()
+        assert stage.commits == []
+        assert not any(isinstance(event, Persisted) for event in stage.events)
+        stage.disk_error = None
+        while not any(isinstance(event, Persisted) for event in stage.events):
+            await asyncio.sleep(0.005)
+        told = len(client.replies)
+        stage.driver.submit(client, 8, "y")
+        await asyncio.sleep(0.05)
+        assert len(client.replies) == told
+
+    stage = run(persist_each_message, story)
+    assert len(stage.commits) == 1
+    assert any(isinstance(event, Submitted) for event in stage.events)
 
 
 def test_after_a_failure_nothing_more_is_done() -> None:
