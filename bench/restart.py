@@ -1,0 +1,145 @@
+"""How long a node takes to start again after much history: with checkpoints, and with its whole log.
+
+    ./dev bench restart [COMMANDS ...]
+
+A history of so many commands, 100-byte values under 100,000 keys, is written to a data folder by a replica of its own,
+in this process, 256 to a batch, with and without checkpoints (20,000 slots apart, the default, if the log is also a
+fourth as large as the last one).  Then a real process starts in that folder, the only node of its cluster, and is asked
+until it answers: how it does (it has recovered), and to store a value (it has led, and applied its log).  The first row
+is a folder with nothing in it.  Wall clock, median of three starts, each ended by SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from quorate.impl.core.effects import Apply, Checkpoint, Effect, Persist, Truncate
+from quorate.impl.core.events import Checkpointed, Event, Persisted, Start, Submitted, Tick
+from quorate.impl.core.replica import Replica
+from quorate.impl.image import freeze
+from quorate.impl.kv import KeyValue, Set, encode
+from quorate.impl.net.client import NoAnswer, ask_status
+from quorate.impl.net.cluster import LocalCluster
+from quorate.impl.settings import Settings
+from quorate.impl.storage import DurableLog, Identity
+
+SIZES = (0, 100_000, 1_000_000)
+KEYS = 100_000
+CLIENTS = 16
+BATCH = 256
+STARTS = 3
+
+
+class Writer:
+    """A replica alone with its disk: what it is given it commits, applies and checkpoints, one step after another."""
+
+    def __init__(self, settings: Settings) -> None:
+        identity = Identity(settings.cluster, settings.node)
+        self.log, opened = DurableLog.open(settings.data, identity, segment_bytes=settings.segment_bytes)
+        self.replica = Replica(settings.replica_config(opened.boot), opened.state)
+        self.machine = KeyValue()
+        self.checkpoints = 0
+        self.take(Start(0, 0.0))
+        now_ms = 0
+        while self.replica.status().role != "leader":
+            now_ms += 100
+            self.take(Tick(now_ms, 0.0))
+
+    def take(self, event: Event) -> None:
+        """Take a step, and all that follow from it."""
+        waiting: list[Event] = [event]
+        while waiting:
+            for effect in self.replica.step(waiting.pop(0)):
+                waiting += self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> list[Event]:
+        if isinstance(effect, Persist):
+            self.log.commit(effect.records)
+            return [Persisted(effect.number)]
+        if isinstance(effect, Apply):
+            for slot, value in effect.entries:
+                self.machine.apply(slot, value)
+        elif isinstance(effect, Checkpoint):
+            self.checkpoints += 1
+            size = self.log.checkpoint(effect.slot, freeze(self.machine).parts())
+            return [Checkpointed(effect.slot, size)]
+        elif isinstance(effect, Truncate):
+            self.log.truncate(effect.slot)
+        return []
+
+
+def commands(count: int) -> Iterator[str]:
+    """So many commands, of several clients, over all keys."""
+    for number in range(count):
+        sequence = number // CLIENTS + 1
+        key = f"key {number * 7919 % KEYS}"
+        yield encode(Set(f"client {number % CLIENTS}", sequence, sequence, key, f"{number:0100d}"))
+
+
+def write(settings: Settings, count: int) -> tuple[int, int]:
+    """Write a history; how many checkpoints it has, and how many bytes are left of it."""
+    writer = Writer(settings)
+    waiting: list[tuple[int, str]] = []
+    for ticket, value in enumerate(commands(count)):
+        waiting.append((ticket, value))
+        if len(waiting) == BATCH:
+            writer.take(Submitted(tuple(waiting)))
+            waiting = []
+    if waiting:
+        writer.take(Submitted(tuple(waiting)))
+    assert writer.machine.applied >= count, "everything is applied"
+    writer.log.close()
+    return writer.checkpoints, sum(path.stat().st_size for path in settings.data.iterdir())
+
+
+def start(cluster: LocalCluster) -> tuple[float, float]:
+    """Seconds from the start of the process until it tells its status, and until it has stored a value."""
+
+    async def ask(began: float) -> tuple[float, float]:
+        async with cluster.client() as client:
+            while True:
+                try:
+                    await ask_status(cluster.clients["a"])
+                    break
+                except NoAnswer:  # not up yet
+                    await asyncio.sleep(0.01)
+            recovered = time.perf_counter() - began
+            await client.set("asked", "now")
+            return recovered, time.perf_counter() - began
+
+    began = time.perf_counter()
+    cluster.start("a")
+    try:
+        return asyncio.run(ask(began))
+    finally:
+        cluster.kill("a")
+
+
+def measure(count: int, checkpoint_entries: int) -> None:
+    """Print a row."""
+    with tempfile.TemporaryDirectory() as folder:
+        flags = {"checkpoint_entries": checkpoint_entries}
+        cluster = LocalCluster(Path(folder), ("a",), trace=False, flags=flags)
+        checkpoints, size = write(cluster.settings["a"], count) if count else (0, 0)
+        runs = [start(cluster) for _ in range(STARTS)]
+    recovered, stored = (statistics.median(x) for x in zip(*runs, strict=True))
+    print(
+        f"{count:>9}  {checkpoints:>11}  {size / 2**20:>9.0f}  {recovered:>9.2f}  {stored:>6.2f}", flush=True
+    )
+
+
+def main(sizes: list[int]) -> None:
+    print(f"{'commands':>9}  {'checkpoints':>11}  {'disk, MiB':>9}  {'recovered':>9}  {'stored':>6}")
+    for size in sizes:
+        for checkpoint_entries in (20_000, 0) if size else (20_000,):
+            measure(size, checkpoint_entries)
+
+
+if __name__ == "__main__":
+    main([int(size) for size in sys.argv[1:]] or list(SIZES))
