@@ -44,7 +44,7 @@ def truncate(ledger: Ledger, members: Members, node: Node, line: Truncate) -> No
     node.truncated = max(node.truncated, line.slot)
     upto = min(other.truncated for other in members.nodes.values())
     if upto > ledger.forgotten:
-        ledger.forget(upto)
+        ledger.forget(upto, members.names)
         for other in members.nodes.values():
             other.forget(upto)
 

@@ -78,7 +78,7 @@ class Judge:
         for message in line.send:
             self.unverified += check_sent(self.ledger, self.members, node, line, message)
         if self._recalled:
-            self.ledger.drop_slots(self._recalled)
+            self.ledger.drop_slots(self._recalled, self.members.names)
             self._recalled.clear()
 
     def finish(self) -> tuple[Step, Diverges] | None:

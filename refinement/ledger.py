@@ -203,16 +203,16 @@ class Ledger:
 
     # What nobody speaks of any more ------------------------------------------------------
 
-    def forget(self, upto: int) -> None:
-        """Forget every slot up to this one."""
-        self.drop_slots(range(self.forgotten + 1, upto + 1))
+    def forget(self, upto: int, members: Iterable[str]) -> None:
+        """Forget every slot up to this one, and what these members did there."""
+        self.drop_slots(range(self.forgotten + 1, upto + 1), members)
         self._promises = [given for given in self._promises if self._forget_report(*given, upto)]
         self._trusted = {s: v for s, v in self._trusted.items() if s > upto}
         self.forgotten = upto
 
-    def drop_slots(self, slots: Iterable[int]) -> None:
+    def drop_slots(self, slots: Iterable[int], members: Iterable[str]) -> None:
         """Drop what was proposed, accepted, logged and checkpointed in these slots."""
-        drop, acceptors = self.machine.drop, sorted({a for a, *_ in self.machine.rows("promised")})
+        drop, acceptors = self.machine.drop, sorted(members)
         for s in slots:
             for row in list(self._proposals(s)):
                 drop("proposed", row)
