@@ -24,7 +24,7 @@ from .messages import Ask, Entry, Fetch, Index, Slot, Snapshot
 from .outbox import Outbox
 
 LOG_SHARE = 4
-"""No checkpoint is due before the log is a fourth as large as the last one: the price of checkpoints is bounded."""
+"""Many slots make no checkpoint due before the log is a fourth as large as the last one, which bounds the price."""
 
 PATIENCE_RESENDS = 10
 """A sender that leaves so many questions unanswered is given up."""
@@ -85,9 +85,8 @@ class Checkpointer:
         if self._writing is not None or self._incoming is not None or config.checkpoint_entries == 0:
             return
         is_long = slot - self._acceptor.low >= config.checkpoint_entries
-        if not is_long and self._since_bytes < config.checkpoint_bytes:
-            return
-        if self._since_bytes * LOG_SHARE >= self._size_bytes:
+        is_worth_it = self._since_bytes * LOG_SHARE >= self._size_bytes
+        if (is_long and is_worth_it) or self._since_bytes >= config.checkpoint_bytes:
             self._writing = slot
             self._since_bytes = 0
             self._outbox.emit(Checkpoint(slot))

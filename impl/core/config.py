@@ -41,9 +41,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     batch_bytes_max: int = 1 << 20
     """Characters of values in one accept or learn message; a larger single value travels alone."""
     checkpoint_entries: int = 20_000
-    """A checkpoint is due when so many slots were applied since the last; 0 takes none, ever."""
+    """A checkpoint is due when so many slots were applied since the last, and the log since then is a fourth as large
+    as that was; 0 takes none, ever."""
     checkpoint_bytes: int = 64 << 20
-    """Or when values of so many bytes were."""
+    """Or when values of so many bytes were, however large the last one is: a promise carries the log above it."""
     window_batches_max: int = 64
     """Accept messages in flight; commands beyond wait and are batched."""
     backlog_entries_max: int = 65536

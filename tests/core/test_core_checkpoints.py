@@ -120,6 +120,16 @@ def promised(node, prepare):
     return line.send[0].message
 
 
+def test_many_bytes_make_a_checkpoint_due_however_large_the_last_one_was(make_cluster):
+    """A promise carries the log above the checkpoint, so that must not grow with the state."""
+    cluster = make_cluster(checkpoint_entries=1, checkpoint_bytes=200, batch_entries_max=1)
+    cluster.elect("a")
+    cluster.submit("a", "x" * 4000)
+    cluster.settle()
+    submit_each(cluster, "a", 10)
+    assert [line.slot for line in lines(cluster, "a", "checkpoint")] == [1, 6, 11]
+
+
 def test_a_promise_reports_what_is_above_its_checkpoint_and_says_so(make_cluster):
     cluster = make_cluster(**EVERY)
     cluster.elect("a")

@@ -300,3 +300,21 @@ def test_a_folder_of_the_first_format_is_opened_and_kept_until_it_has_a_checkpoi
     long_log.checkpoint(40, STATE)
     assert b'"checkpoint": 40' in manifest.read_bytes()
     assert reopened(long_log).state.low == 40
+
+
+def test_a_restart_makes_truncation_take_no_more_than_it_would_have(tmp_path: Path) -> None:
+    kept = []
+    for name, restarts in (("steady", False), ("restarted", True)):
+        log, _ = opened(tmp_path / name)
+        for slot in range(1, 61):
+            log.commit(accepted(slot))
+        if restarts:
+            log._release()
+            log, _ = opened(tmp_path / name)
+        log.checkpoint(60, STATE)
+        log.truncate(30)
+        kept.append(segment_numbers(tmp_path / name))
+        log._release()
+    assert kept[0] == kept[1]
+    assert 1 < kept[0][0]
+    assert len(kept[0]) > 1

@@ -237,6 +237,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "nack": {"ballot": [3, "a"], "promised": [4, "b"]},
     "heartbeat": {"ballot": [3, "a"], "commit": 4},
     "learn": {"entries": [[1, "x"]]},
+    "snapshot": {"slot": 4},
 }
 ALTERED: list[tuple[str, dict[str, Any], str]] = [
     ("prepare", {"ballot": [4, "a"]}, "`ballot[0]` was 3, and is received as 4"),
@@ -251,6 +252,7 @@ ALTERED: list[tuple[str, dict[str, Any], str]] = [
     ("nack", {"promised": [4, "c"]}, '`promised[1]` was "b", and is received as "c"'),
     ("heartbeat", {"commit": 5}, "`commit` was 4, and is received as 5"),
     ("learn", {"entries": [[1, "x"], [2, "x"]]}, "`entries` had 1 elements, and is received with 2"),
+    ("snapshot", {"slot": 5}, "`slot` was 4, and is received as 5"),
     ("heartbeat", {"kind": "accept", "entries": []}, "its kind was 'heartbeat', and is received as 'accept'"),
     ("prepare", {"kind": "other"}, "its kind was 'prepare', and is received as 'other'"),
 ]
