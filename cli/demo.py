@@ -140,7 +140,7 @@ def screen(shown: Shown) -> str:
         f" {d.seconds:.1f} s",
         f"             {d.killed} led and was killed in mid-stream; {d.successor} took over,"
         f" {d.stalled_seconds:.1f} s without an answer; {d.killed} came back and caught up",
-        f"  judged     {shown.conformance.lines:,} lines of trace, by the same text with checkpoints",
+        f"  judged     {shown.conformance.lines:,} lines of trace, by the same text",
         f"             {shown.conformance.verdict}",
     ]
     if small.violation or large.violation:

@@ -6,7 +6,7 @@ was sent all the same.  What must be shown is that a leader is not misled by it,
 
 from ..checker.language import image, step
 from ..spec import checkpoint as checkpointing
-from ..spec import voting
+from ..spec import multipaxos, voting
 from ..spec.checkpoint import Checkpointed
 from ..spec.sorts import Acceptor, Ballot, Quorum, Slot, Value
 from ..spec.voting import Voting
@@ -19,7 +19,7 @@ def votes(now: Checkpointed) -> Voting:
     return multipaxos_is_voting.votes(now)
 
 
-@step(of=checkpointing.prepare)
+@step(of=multipaxos.prepare)
 def prepare(now: Checkpointed, b: Ballot) -> Voting:
     """A ballot is opened: nobody has voted or left for that."""
     return votes(now)
@@ -37,7 +37,7 @@ def propose(now: Checkpointed, q: Quorum, s: Slot, b: Ballot, v: Value) -> Votin
     return voting.propose(votes(now), q, s, b, v)
 
 
-@step(of=checkpointing.accept)
+@step(of=multipaxos.accept)
 def accept(now: Checkpointed, a: Acceptor, s: Slot, b: Ballot, v: Value) -> Voting:
     """To accept is to vote."""
     return voting.vote(votes(now), a, s, b, v)

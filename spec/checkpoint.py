@@ -12,10 +12,22 @@ theirs to see to, and the trace format's (`docs/trace-format.md`).
 
 from ..checker.language import Set, action, implies, init, invariant, require, safety
 from . import multipaxos
-from .multipaxos import MultiPaxos, forced, free, joined
+from .multipaxos import MultiPaxos, chosen
 from .sorts import Acceptor, Ballot, Quorum, Slot, Value, quorums_meet
 
 assumes = [quorums_meet]
+keeps = [
+    multipaxos.prepare,
+    multipaxos.accept,
+    multipaxos.agreement,
+    multipaxos.validity,
+    multipaxos.promises_leave,
+    multipaxos.acceptances_leave,
+    multipaxos.logs_are_true,
+    multipaxos.logs_are_latest,
+    multipaxos.reports_are_true,
+    multipaxos.reports_are_latest,
+]
 
 
 class Checkpointed(MultiPaxos):
@@ -24,14 +36,6 @@ class Checkpointed(MultiPaxos):
     snapshots: Set[Slot]  # a checkpoint that covers s, from whoever took one
     # on the disks of the acceptors
     checkpoints: Set[Acceptor, Slot]  # a's checkpoint covers s
-
-
-# What one may say of a state ---------------------------------------------------------------
-
-
-def chosen(now: Checkpointed, s: Slot, v: Value) -> bool:
-    """A quorum accepted v in one ballot."""
-    return any(all((a, s, b, v) in now.accepted for a in q) for q in Quorum for b in Ballot)
 
 
 # What may happen ---------------------------------------------------------------------------
@@ -44,25 +48,10 @@ def silence() -> Checkpointed:
 
 
 @action
-def prepare(now: Checkpointed, b: Ballot) -> Checkpointed:
-    """Phase 1a: somebody opens ballot b."""
-    require((b,) not in now.prepared)
-    return now.but(prepared=now.prepared | {(b,)})
-
-
-@action
 def promise(now: Checkpointed, a: Acceptor, b: Ballot) -> Checkpointed:
     """Phase 1b: a joins b, reports its log, and says which slots its checkpoint covers."""
-    require((b,) in now.prepared)
-    require((a, b) not in now.left)
-    require(not joined(now, a, b))
-    return now.but(
-        promised=now.promised | {(a, b)},
-        reported=now.reported
-        | {(a, b, s, c, v) for s in Slot for c in Ballot for v in Value if (a, s, c, v) in now.log},
-        covered=now.covered | {(a, b, s) for s in Slot if (a, s) in now.checkpoints},
-        left=now.left | {(a, c) for c in Ballot if c < b},
-    )
+    then = now.after(multipaxos.promise, a, b)
+    return then.but(covered=then.covered | {(a, b, s) for s in Slot if (a, s) in now.checkpoints})
 
 
 @action
@@ -71,23 +60,8 @@ def propose(now: Checkpointed, q: Quorum, s: Slot, b: Ballot, v: Value) -> Check
 
     Where somebody's checkpoint covers the slot, reports may say nothing, and nothing is proposed: it is chosen.
     """
-    require(all((a, b) in now.promised for a in q))
-    require(not any((s, b, w) in now.proposed for w in Value))
     require(not any((a, b, s) in now.covered for a in q))
-    require(free(now, q, s, b) or forced(now, q, s, b, v))
-    return now.but(proposed=now.proposed | {(s, b, v)})
-
-
-@action
-def accept(now: Checkpointed, a: Acceptor, s: Slot, b: Ballot, v: Value) -> Checkpointed:
-    """Phase 2b: a accepts what was proposed, in a ballot that it has not left, also where its checkpoint covers it."""
-    require((s, b, v) in now.proposed)
-    require((a, b) not in now.left)
-    return now.but(
-        accepted=now.accepted | {(a, s, b, v)},
-        log=now.log - {(a, s, c, w) for c in Ballot for w in Value} | {(a, s, b, v)},
-        left=now.left | {(a, c) for c in Ballot if c < b},
-    )
+    return now.after(multipaxos.propose, q, s, b, v)
 
 
 @action
@@ -115,24 +89,6 @@ def truncate(now: Checkpointed, a: Acceptor, s: Slot) -> Checkpointed:
 #
 # Of what is chosen, and of logs and reports, what must hold in `multipaxos`; but a log is full, and so is a report,
 # only where no checkpoint stands in for it.
-
-
-@safety
-def agreement(now: Checkpointed) -> bool:
-    """In a slot, at most one value is chosen."""
-    return all(
-        implies(chosen(now, s, v) and chosen(now, s, w), v == w) for s in Slot for v in Value for w in Value
-    )
-
-
-@safety
-def validity(now: Checkpointed) -> bool:
-    """What is chosen was proposed."""
-    return all(
-        implies(chosen(now, s, v), any((s, b, v) in now.proposed for b in Ballot))
-        for s in Slot
-        for v in Value
-    )
 
 
 @safety
@@ -188,30 +144,6 @@ def covers_are_true(now: Checkpointed) -> bool:
 
 
 @invariant
-def promises_leave(now: Checkpointed) -> bool:
-    """A promise closes the smaller ballots."""
-    return multipaxos.promises_leave(now)
-
-
-@invariant
-def acceptances_leave(now: Checkpointed) -> bool:
-    """So does an acceptance."""
-    return multipaxos.acceptances_leave(now)
-
-
-@invariant
-def logs_are_true(now: Checkpointed) -> bool:
-    """What a log holds was accepted."""
-    return multipaxos.logs_are_true(now)
-
-
-@invariant
-def logs_are_latest(now: Checkpointed) -> bool:
-    """Nothing was accepted after what a log holds."""
-    return multipaxos.logs_are_latest(now)
-
-
-@invariant
 def logs_are_full(now: Checkpointed) -> bool:
     """Where a accepted, its log holds something, or its checkpoint does."""
     return all(
@@ -222,18 +154,6 @@ def logs_are_full(now: Checkpointed) -> bool:
         for a in Acceptor
         for s in Slot
     )
-
-
-@invariant
-def reports_are_true(now: Checkpointed) -> bool:
-    """What a reports in b it accepted before b; and it promised b."""
-    return multipaxos.reports_are_true(now)
-
-
-@invariant
-def reports_are_latest(now: Checkpointed) -> bool:
-    """Between what it reports in b, and b, it accepts nothing."""
-    return multipaxos.reports_are_latest(now)
 
 
 @invariant

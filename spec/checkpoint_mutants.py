@@ -3,8 +3,6 @@
 from ..checker.mutant import Mutant
 
 PAIR = {"acceptor": 2, "ballot": 2, "slot": 1, "value": 2}
-COVERED = "        covered=now.covered | {(a, b, s) for s in Slot if (a, s) in now.checkpoints},\n"
-
 MUTANTS = [
     Mutant(
         "truncate_without_checkpoint",
@@ -19,8 +17,8 @@ MUTANTS = [
     Mutant(
         "truncated_is_reported_empty",
         "A promise says nothing of what a checkpoint covers, as if nothing had been accepted there.",
-        COVERED,
-        "",
+        "    return then.but(covered=then.covered | {(a, b, s) for s in Slot if (a, s) in now.checkpoints})\n",
+        "    return then\n",
         breaks="reports_are_full",
         steps=10,
         explorer=PAIR,
@@ -49,8 +47,8 @@ MUTANTS = [
     Mutant(
         "leader_ignores_reports",
         "A leader proposes what it likes, whatever its quorum accepted before.",
-        "    require(free(now, q, s, b) or forced(now, q, s, b, v))\n",
-        "",
+        "    return now.after(multipaxos.propose, q, s, b, v)\n",
+        "    return now.but(reported=set()).after(multipaxos.propose, q, s, b, v).but(reported=now.reported)\n",
         breaks="logs_keep_what_is_chosen",
         steps=11,
         explorer=PAIR,

@@ -40,7 +40,7 @@ def test_a_mutant_is_violated_where_it_says(spec: Specification, mutant: Mutant)
     run = [(taken.action, list(taken.parameters.values())) for taken in found.violation.steps]
     last = replay(spoilt, instance, run)[-1]
     with instance.inhabited():
-        assert not vars(spoilt.module)[mutant.breaks](last)
+        assert not {f.__name__: f for f in spoilt.properties}[mutant.breaks](last)
 
 
 @pytest.mark.parametrize(("spec", "mutant"), MUTANTS)

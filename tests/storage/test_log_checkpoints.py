@@ -316,5 +316,5 @@ def test_a_restart_makes_truncation_take_no_more_than_it_would_have(tmp_path: Pa
         kept.append(segment_numbers(tmp_path / name))
         log._release()
     assert kept[0] == kept[1]
-    assert 1 < kept[0][0]
+    assert kept[0][0] > 1
     assert len(kept[0]) > 1
