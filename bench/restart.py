@@ -24,8 +24,9 @@ from quorate.impl.core.events import Checkpointed, Event, Persisted, Start, Subm
 from quorate.impl.core.replica import Replica
 from quorate.impl.image import freeze
 from quorate.impl.kv import KeyValue, Set, encode
-from quorate.impl.net.client import NoAnswer, ask_status
+from quorate.impl.net.client import ask_status
 from quorate.impl.net.cluster import LocalCluster
+from quorate.impl.net.errors import NoAnswer
 from quorate.impl.settings import Settings
 from quorate.impl.storage import DurableLog, Identity
 
