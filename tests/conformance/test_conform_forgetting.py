@@ -179,3 +179,18 @@ def test_a_checkpoint_is_none_where_the_specification_knows_none(story: type, ju
     found = judge_lines(run.lines, spec=Specification.of(multipaxos)).divergence
     assert found.event == "checkpoint"
     assert "multipaxos has no checkpoint" in found.reason
+
+
+def test_a_promise_tells_that_its_checkpoint_is_chosen(story: type, judge_lines: Callable) -> None:
+    """c hears of slots 1 and 2 by b's promise alone, and comes back with a checkpoint that covers them."""
+    run = story()
+    ballot = run.elect("a", 1, "ab")
+    run.round(ballot, (1, "x"), (2, "y"), quorum="ab")
+    run.learn("b", run.beat(ballot, 2), (1, "x"), (2, "y"))
+    run.checkpoint("b", 2)
+    asked = run.prepare("c", 2)
+    run.ignore("c", run.promise("b", asked), "behind a checkpoint")
+    run.actors["c"].low = 2
+    run.restart("c", stop=True)
+    run.end()
+    assert judge_lines(run.lines).verdict == "conforms", str(judge_lines(run.lines).divergence)
