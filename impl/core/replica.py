@@ -279,9 +279,8 @@ class Replica:
         if ahead.low > self._learner.committed:
             self._ignore(recv, "behind a checkpoint of its quorum")
             self._step_down("this node is behind a checkpoint", None)
-            self._apply(
-                self._learner.follow(self._acceptor.log, Claim(ahead.sender, won.ballot, ahead.low), None)
-            )
+            claim = Claim(ahead.sender, won.ballot, ahead.low)
+            self._apply(self._learner.follow(self._acceptor.log, claim, None))
             return
         self._outbox.emit(Line("lead", recv=recv, ballot=won.ballot, quorum=tuple(sorted(won.promises))))
         committed = self._learner.committed
