@@ -58,7 +58,7 @@ def draw_rate(plt: Any, runs: Runs, file: Path) -> None:
     axes.set_yticks([0.2, 0.5, 1, 2, 5, 10, 20, 40], labels=["0.2", "0.5", "1", "2", "5", "10", "20", "40"])
     axes.margins(x=0.12)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="center left")
     axes.set_title("Exploring the core without symmetry", fontsize=10)
     figure.savefig(file, dpi=150)
 
@@ -88,7 +88,10 @@ def draw_memory(plt: Any, runs: Runs, file: Path) -> None:
     lines = [*axes.get_lines(), *beside.get_lines()]
     axes.legend(lines, [one.get_label() for one in lines], fontsize=8, loc="upper left")
     sizes = ",".join(str(largest["instance"][sort]) for sort in ("acceptor", "ballot", "slot", "value"))
-    axes.set_title(f"{sizes}, {largest['workers']} workers: {largest['distinct']:,} states", fontsize=10)
+    axes.set_title(
+        f"{sizes}, {largest['workers']} worker{'s' * (largest['workers'] > 1)}: {largest['distinct']:,} states",
+        fontsize=10,
+    )
     figure.savefig(file, dpi=150)
 
 

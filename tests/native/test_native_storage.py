@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from quorate.checker.explore.result import Exploration, Limits
+from quorate.checker.explore.result import Exploration, Limits, Progress
 from quorate.checker.instance import Instance
 from quorate.checker.mutation import mutants_of, mutate
 from quorate.checker.native import BadCheckpoint, Storage, explore, frontier, room, seen, worker
@@ -158,6 +159,26 @@ def test_a_search_gone_on_with_ends_as_if_it_had_never_stopped(
     assert stops > 2
     assert everything(found) == everything(whole)
     assert not file.exists()
+
+
+@pytest.mark.usefixtures("in_many_pieces")
+def test_ctrl_c_leaves_a_file_that_can_be_gone_on_with(spec: Specification, tmp_path: Path) -> None:
+    middle, file, told = Instance.of(spec, MIDDLE), tmp_path / "run", list[Progress]()
+
+    def watch(progress: Progress) -> None:
+        told.append(progress)
+        if len(told) == 1:
+            _thread.interrupt_main()
+
+    slow = Storage(
+        checkpoint=file, every_seconds=0.0
+    )  # written down after every round, so there is time to stop it
+    found = explore(spec, middle, symmetry=False, storage=slow, watch=watch)
+    assert (found.verdict, found.cut_short) == ("unknown", "it was interrupted")
+    assert found.distinct < COUNTS[0]
+    assert told[0].memory_bytes > 0
+    assert set(told[0].taken) == {"prepare", "promise", "propose", "accept"}
+    assert counts(explore(spec, middle, symmetry=False, storage=Storage(resume=file))) == COUNTS
 
 
 def test_a_search_that_is_killed_is_gone_on_with(spec: Specification, tmp_path: Path) -> None:
