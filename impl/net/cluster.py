@@ -28,8 +28,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
+from ..client.session import Client, ask_status
 from ..settings import Address, Settings, load_settings
-from .client import Client, ask_status
 from .errors import ClusterError, NoAnswer
 from .wire import NodeStatus
 
@@ -190,7 +190,7 @@ class LocalCluster:
         if len(statuses) < len(self.running()) or not any(status.role == "leader" for status in statuses):
             return None
         applied = {status.applied for status in statuses}
-        known = max(status.committed for status in statuses)
+        known = max(max(status.committed, status.inherited) for status in statuses)
         return known if applied == {known} else None
 
     def _statuses(self) -> list[NodeStatus]:
@@ -242,7 +242,7 @@ def _toml(value: object) -> str:
     if isinstance(value, str):
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
         return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted) + '"'
-    return str(value)
+    return str(value).lower()  # TOML's true and false
 
 
 def free_ports(count: int) -> list[int]:

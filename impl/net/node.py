@@ -11,19 +11,21 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from typing import Self, TypeVar
 
-from ...traces import Recorder, TraceError
+from ...traces import Recorder
 from ..core.replica import Replica
-from ..kv import KeyValue
+from ..kv.machine import KeyValue
 from ..settings import Address, Settings
 from ..storage import DurableLog, Identity
 from .checkpoints import load
-from .clients import ClientConnection
+from .clients import ClientConnection, Front
 from .driver import Driver
 from .errors import AddressError, NetError
 from .peers import Incoming, Outgoing
+from .tracer import Tracer
 from .wire import PROTOCOL, Hello, NodeStatus
 
 log = logging.getLogger("quorate.node")
@@ -58,7 +60,8 @@ class Node:
         self._cleanup = AsyncExitStack()
         self._peers: dict[str, Outgoing] = {}
         self._heard: set[Incoming] = set()
-        self._clients: set[ClientConnection] = set()
+        self._addresses: dict[str, str] = {}
+        """Where clients reach each node that said so."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -80,20 +83,29 @@ class Node:
         asyncio.get_running_loop().call_later(patience_ms / 1000, self.driver.fail, late)
         self.driver.stop()
 
-    def status(self, number: int = 0) -> NodeStatus:
-        """What this node knows, as the answer to question `number`."""
-        replica = self.driver.replica
+    def status(self) -> NodeStatus:
+        """What this node knows."""
+        replica, gateway, machine = self.driver.replica, self.driver.gateway, self.driver.machine
         seen = replica.status()
         return NodeStatus(
-            number=number,
             node=replica.config.node,
             boot=replica.config.boot,
             role=seen.role,
             leader=seen.leader,
             promised=seen.promised,
             committed=seen.committed,
-            applied=self.driver.machine.applied,
+            inherited=seen.inherited,
+            applied=machine.applied,
             batches=self._durable.batches,
+            leader_address=None if seen.leader is None else self._addresses.get(seen.leader),
+            ballots_opened=self.driver.ballots_opened,
+            elections_won=self.driver.elections_won,
+            commands=gateway.commands,
+            queries=gateway.queries,
+            waiting=gateway.held,
+            connections=len(self._front.connections),
+            keys=len(machine.store.items),
+            sessions=len(machine.sessions),
         )
 
     async def _begin(self) -> None:
@@ -106,8 +118,28 @@ class Node:
         trace = self._open_trace(opened.boot)
         config = settings.replica_config(opened.boot)
         machine = KeyValue() if opened.checkpoint is None else load(opened.checkpoint)
-        self.driver = Driver(Replica(config, opened.state), self._durable, trace, machine, self._carry)
+        self.driver = Driver(
+            Replica(config, opened.state),
+            self._durable,
+            trace,
+            machine,
+            self._carry,
+            patience_ms=settings.clients.patience_ms,
+        )
         self._cleanup.callback(self.driver.close)
+        checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quorate-password")
+        self._cleanup.callback(checker.shutdown, wait=False)
+        self._front = Front(
+            self.driver.gateway,
+            self.driver.machine,
+            self.driver.call_turn,
+            self.status,
+            settings.clients.password,
+            checker,
+            settings.clients.redirect,
+            settings.clients.max,
+        )
+        self._addresses[settings.node] = str(settings.client)
         hello = Hello(
             PROTOCOL,
             settings.cluster,
@@ -116,28 +148,39 @@ class Node:
             config.nodes,
             config.phase1_size,
             config.phase2_size,
+            str(settings.client),
         )
-        await self._listen(
-            settings.peer, lambda: Incoming(hello, self.driver.receive, self._heard), self._heard
-        )
-        await self._listen(settings.client, self._client, self._clients)
+        await self._listen(settings.peer, lambda: self._incoming(hello), self._heard)
+        await self._listen(settings.client, lambda: ClientConnection(self._front), self._front.connections)
         log.info(
             "node %s of cluster %s, boot %d: peers at %s, clients at %s, %d batches recovered",
             settings.node, settings.cluster, opened.boot, settings.peer, settings.client, opened.batches,
         )  # fmt: skip
         self.driver.start()
+        sweeping = asyncio.create_task(self._sweep(settings.clients.idle_ms_max / 1000), name="sweep")
+        self._cleanup.push_async_callback(_cancelled, sweeping)
         for peer in config.peers:
             self._dial(peer, hello)
 
-    def _open_trace(self, boot: int) -> Recorder | None:
+    def _open_trace(self, boot: int) -> Tracer | None:
         if self._settings.trace is None:
             return None
-        trace = Recorder(self._settings.trace, self._settings.node, boot)
-        self._cleanup.callback(_close_trace, trace)
+        trace = Tracer(Recorder(self._settings.trace, self._settings.node, boot))
+        self._cleanup.callback(trace.close)
         return trace
 
-    def _client(self) -> ClientConnection:
-        return ClientConnection(self.driver, self.status, self._clients)
+    async def _sweep(self, idle_s_max: float) -> None:
+        """End the connections that began something and do not go on, or do not say who they are."""
+        while True:
+            await asyncio.sleep(idle_s_max / 2)
+            for client in [one for one in self._front.connections if one.is_idle_too_long()]:
+                client.drop("nothing came for too long")
+
+    def _incoming(self, hello: Hello) -> Incoming:
+        return Incoming(hello, self.driver.receive, self.driver.run_errand, self._met, self._heard)
+
+    def _met(self, peer: Hello) -> None:
+        self._addresses[peer.node] = peer.clients
 
     def _carry(self, peer: str, frames: bytes) -> None:
         self._peers[peer].send(frames)
@@ -164,12 +207,6 @@ def _close_all(server: asyncio.Server, connections: set[Connection]) -> None:
     server.close()
     for connection in tuple(connections):
         connection.close()
-
-
-def _close_trace(trace: Recorder) -> None:
-    """When the trace is what failed, its error is on its way already."""
-    with suppress(TraceError):
-        trace.close()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

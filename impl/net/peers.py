@@ -14,12 +14,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ..core.messages import AnyMessage
+from ..core.messages import AnyMessage, Message
 from ..settings import Address
 from .errors import MalformedFrame, NetError, Stranger
 from .framing import HELLO_BYTES_MAX, PEER_BYTES_MAX, FrameDecoder, encode_frame
 from .stream import Stream, as_stream
-from .wire import Hello, Rejected, decode_greeting, decode_message, encode
+from .wire import Errand, Hello, Rejected, decode_greeting, decode_message, encode
 
 QUEUE_BYTES_MAX: Final = 64 << 20
 """What waits for one peer; beyond it the oldest is dropped. The replicas ask again for what they miss."""
@@ -31,6 +31,9 @@ RECONNECT_S_MIN: Final = 0.02
 log = logging.getLogger("quorate.net")
 
 Receive = Callable[[AnyMessage, "Incoming"], None]
+RunErrand = Callable[[Errand, str], None]
+Greeted = Callable[[Hello], None]
+"""Told of each peer that said who it is."""
 
 
 def why_stranger(ours: Hello, theirs: Hello) -> str | None:
@@ -192,9 +195,18 @@ class _Speaker(asyncio.Protocol):
 class Incoming(asyncio.Protocol):
     """The dialled end of a connection: hears a hello, says one, and from then on only listens."""
 
-    def __init__(self, hello: Hello, receive: Receive, connections: set[Incoming]) -> None:
+    def __init__(
+        self,
+        hello: Hello,
+        receive: Receive,
+        run_errand: RunErrand,
+        greeted: Greeted,
+        connections: set[Incoming],
+    ) -> None:
         self._hello = hello
         self._receive = receive
+        self._run_errand = run_errand
+        self._greeted = greeted
         self._connections = connections
         self._decoder = FrameDecoder(HELLO_BYTES_MAX)
         self._transport: Stream | None = None
@@ -235,10 +247,15 @@ class Incoming(asyncio.Protocol):
             self._transport.write(encode_frame(encode(Rejected(reason))))
             raise Stranger(f"the node that dialled {reason}")
         self._peer = theirs.node
+        self._greeted(theirs)
         self._decoder.frame_bytes_max = PEER_BYTES_MAX
         self._transport.write(encode_frame(encode(self._hello)))
 
-    def _hear(self, message: AnyMessage) -> None:
+    def _hear(self, message: AnyMessage | Errand) -> None:
+        if not isinstance(message, Message):
+            assert self._peer is not None, "who has not said hello is not heard"
+            self._run_errand(message, self._peer)
+            return
         if message.sender != self._peer:
             raise Stranger(f"it sent a message of {message.sender!r}; a node speaks for itself alone")
         self._receive(message, self)

