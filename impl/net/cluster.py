@@ -76,7 +76,8 @@ class LocalCluster:
             )
             for node in self.nodes
         }
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: Final[dict[str, subprocess.Popen[bytes]]] = {}
+        """By node, the process that was started last."""
 
     @property
     def clients(self) -> dict[str, Address]:
@@ -113,7 +114,7 @@ class LocalCluster:
         config.write_text(to_toml(self.settings[node]), encoding="utf-8")
         command = [sys.executable, "-m", "quorate.impl.net.main", "--config", str(config)]
         with (self.folder / f"{node}.log").open("ab") as log:
-            self._processes[node] = subprocess.Popen(
+            self.processes[node] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
@@ -152,13 +153,13 @@ class LocalCluster:
     def end(self) -> None:
         """Kill whatever still runs of what this cluster started."""
         with ExitStack() as all_of_them:
-            for process in self._processes.values():
+            for process in self.processes.values():
                 all_of_them.callback(process.wait)
                 all_of_them.callback(process.kill)
 
     def running(self) -> tuple[str, ...]:
         """The nodes whose process runs."""
-        return tuple(node for node, process in self._processes.items() if process.poll() is None)
+        return tuple(node for node, process in self.processes.items() if process.poll() is None)
 
     def status(self, node: str) -> NodeStatus:
         """How a node is. Raises NoAnswer when it does not say."""
@@ -215,16 +216,16 @@ class LocalCluster:
 
     def _check_alive(self) -> None:
         """A process that gave up by itself will not do what is waited for."""
-        for node, process in self._processes.items():
+        for node, process in self.processes.items():
             if process.poll() not in (None, -signal.SIGKILL, *_ORDERLY):
                 raise ClusterError(
                     f"{node}: ended with exit code {process.returncode}: {self.last_words(node)}"
                 )
 
     def _process(self, node: str) -> subprocess.Popen[bytes]:
-        if node not in self._processes:
+        if node not in self.processes:
             raise ClusterError(f"{node}: was never started; the nodes are {', '.join(self.nodes)}")
-        return self._processes[node]
+        return self.processes[node]
 
 
 def to_toml(settings: Settings) -> str:
