@@ -13,10 +13,9 @@ import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from load import Loaded, loaded
-
+from quorate.bench.load import Loaded, loaded
 from quorate.impl.net.cluster import free_ports
 
 PATIENCE_S = 30.0
@@ -74,7 +73,7 @@ class Etcd:
             time.sleep(0.1)
         raise TimeoutError("etcd has no leader")
 
-    def _post(self, port: int, path: str) -> dict:
+    def _post(self, port: int, path: str) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{port}/v3/{path}", data=b"{}")
         with urllib.request.urlopen(request, timeout=2) as answer:
             return json.load(answer)

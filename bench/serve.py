@@ -31,9 +31,10 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from load import Loaded, cpu_s
-from rivals import Etcd, pysyncobj
+from redis.asyncio import Redis as AsyncRedis
 
+from quorate.bench.load import Loaded, cpu_s
+from quorate.bench.rivals import Etcd, pysyncobj
 from quorate.impl.net.cluster import LocalCluster
 
 HERE = Path(__file__).parent
@@ -102,14 +103,13 @@ def measure(system: str, folder: Path, runs: Runs, divisor: int) -> None:
     """All loads on one system, each three times."""
     if system == "pysyncobj":
         for flight, count in ((1, 300), (64, 3000)):
-            repeat(
-                runs,
-                {"system": system, "request": "set", "clients": flight, "pipelined": 1},
-                lambda number, flight=flight, count=count: (
-                    pysyncobj(folder / f"p{flight}-{number}", flight, count // divisor),
-                    None,
-                ),
-            )
+
+            def once_more(
+                number: int, load: tuple[int, int] = (flight, count // divisor)
+            ) -> tuple[Loaded, None]:
+                return pysyncobj(folder / f"p{load[0]}-{number}", *load), None
+
+            repeat(runs, {"system": system, "request": "set", "clients": flight, "pipelined": 1}, once_more)
         return
     if system == "etcd" and (missing := Etcd.missing()) is not None:
         print(f"etcd: {missing}")
@@ -128,7 +128,7 @@ def measure(system: str, folder: Path, runs: Runs, divisor: int) -> None:
             what = {"system": system, "request": request, "clients": clients, "pipelined": pipelined}
             repeat(runs, what, once)
         if system == "quorate":
-            open_loops(run.port, runs, divisor)  # type: ignore[attr-defined]
+            open_loops(run.port, runs, divisor)
 
 
 def repeat(runs: Runs, what: dict[str, Any], once: Callable[[int], tuple[Loaded, float | None]]) -> None:
@@ -238,7 +238,7 @@ async def first_answer(ports: Sequence[int]) -> None:
     """Return when a write at one of these nodes is answered; they hold it until there is a leader."""
 
     async def write(port: int) -> None:
-        client = redis.asyncio.Redis(host="127.0.0.1", port=port)
+        client = AsyncRedis(host="127.0.0.1", port=port)
         while True:
             try:
                 await client.set("election", "1")
@@ -271,8 +271,8 @@ def summary(runs: Runs) -> None:
             costs = [run["cpu_us"] for run in found if run["cpu_us"] is not None]
             cost = f"{statistics.median(costs):9.0f}" if costs else f"{'':>9}"
             ratio = f"{rate / statistics.median(run['rate'] for run in rival):8.1f}x" if rival else ""
-            load = f"{request}, {clients} clients, {pipelined} at a time"
-            print(f"{load:34}{system:18}{rate:10,.0f}{p50:9.2f}{p99:9.2f}{cost}{ratio}")
+            name = f"{request}, {clients} clients, {pipelined} at a time"
+            print(f"{name:34}{system:18}{rate:10,.0f}{p50:9.2f}{p99:9.2f}{cost}{ratio}")
     traced_cost(table)
 
 

@@ -39,7 +39,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -167,6 +167,10 @@ class Settings(_Section):
     """Where health, metrics and administration are asked for over HTTP; nowhere if left out."""
     admin_anywhere: bool = False
     """Allow `admin` to be another address than the loopback's: whoever reaches it may do what an administrator may."""
+    log: Literal["text", "json"] = "text"
+    """How the process logs to standard error: lines for people, or one JSON object a line."""
+    trace_file_bytes: int = Field(default=256 << 20, ge=4096)
+    """A trace goes on in a new file when one has so many bytes."""
     segment_bytes: int = Field(default=16 << 20, ge=4096, multiple_of=4096)
     """The size of a file of the durable log."""
     checkpoint_entries: int = Field(default=20_000, ge=0)

@@ -59,6 +59,8 @@ class Front:
     redirects: bool = False
     """Send clients to the leader, rather than their commands."""
     clients_max: int = 4096
+    closing: bool = False
+    """The node stops: nothing new is begun."""
     connections: set[ClientConnection] = field(default_factory=set)
     ids: count[int] = field(default_factory=lambda: count(1))
 
@@ -142,7 +144,11 @@ class ClientConnection(asyncio.Protocol):
     @property
     def is_plain(self) -> bool:
         """Is a command on keys carried out as it comes?"""
-        return self.trusted and self.transaction is None and not self._held_up and not self.front.redirects
+        return (
+            self.trusted
+            and self.transaction is None
+            and not (self._held_up or self.front.redirects or self.front.closing)
+        )
 
     # What may be done with a command -----------------------------------------------------
 

@@ -31,6 +31,7 @@ from typing import Final, Self, TypeVar
 from ..client.session import Client, ask_status
 from ..settings import Address, Settings, load_settings
 from .errors import ClusterError, NoAnswer
+from .tls import of_client
 from .wire import NodeStatus
 
 PATIENCE_S: Final = 60.0
@@ -58,8 +59,14 @@ class LocalCluster:
         cluster: str = "local",
         trace: bool = True,
         flags: Mapping[str, object] | None = None,
+        certificates: Path | None = None,
+        admin: Mapping[str, int] | None = None,
     ) -> None:
-        """`flags` are further settings of all nodes, named as for `load_settings`: {"timing.heartbeat_ms": 20}."""
+        """`flags` are further settings of all nodes, named as for `load_settings`: {"timing.heartbeat_ms": 20}.
+
+        `certificates` is a folder with NODE.pem and NODE.key for each node; `admin` gives nodes a port for
+        administration.
+        """
         self.folder = folder
         self.nodes = tuple(nodes)
         ports = free_ports(2 * len(self.nodes))
@@ -72,7 +79,15 @@ class LocalCluster:
         }
         self.settings: Final[dict[str, Settings]] = {
             node: load_settings(
-                flags={**common, "node": node, "client": f"127.0.0.1:{ports.pop()}", "data": folder / node}
+                flags={
+                    **common,
+                    "node": node,
+                    "client": f"127.0.0.1:{ports.pop()}",
+                    "data": folder / node,
+                    "admin": f"127.0.0.1:{admin[node]}" if admin else None,
+                    "tls.certificate": certificates and certificates / f"{node}.pem",
+                    "tls.key": certificates and certificates / f"{node}.key",
+                }
             )
             for node in self.nodes
         }
@@ -163,7 +178,12 @@ class LocalCluster:
 
     def status(self, node: str) -> NodeStatus:
         """How a node is. Raises NoAnswer when it does not say."""
-        return asyncio.run(ask_status(self.clients[node]))
+        return asyncio.run(self._ask(node))
+
+    async def _ask(self, node: str) -> NodeStatus:
+        tls = self.settings[node].tls
+        context = None if tls is None or not tls.clients else of_client(tls.authority)
+        return await ask_status(self.clients[node], tls=context)
 
     def leader(self) -> str | None:
         """The running node that leads in the highest ballot, if there is one."""
@@ -196,7 +216,7 @@ class LocalCluster:
 
     def _statuses(self) -> list[NodeStatus]:
         async def ask_all() -> list[NodeStatus | BaseException]:
-            asked = (ask_status(self.clients[node]) for node in self.running())
+            asked = (self._ask(node) for node in self.running())
             return await asyncio.gather(*asked, return_exceptions=True)
 
         answers = asyncio.run(ask_all())

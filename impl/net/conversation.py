@@ -28,6 +28,7 @@ NO_AUTH: Final = Failure("NOAUTH Authentication required.")
 WRONG_PASSWORD: Final = Failure("WRONGPASS invalid username-password pair or user is disabled.")
 NO_PASSWORD: Final = Failure("ERR AUTH called without any password configured; are you sure it is needed?")
 NO_LEADER: Final = Failure("CLUSTERDOWN no leader is known here; try again in a while")
+STOPPING: Final = Failure("CLUSTERDOWN this node stops; try another")
 SYNTAX: Final = Failure("ERR syntax error")
 QUEUED: Final = Word("QUEUED")
 TRANSACTION_MAX: Final = 4096
@@ -55,17 +56,21 @@ def _carry_out(client: ClientConnection, command: list[bytes]) -> None:
     """A command on keys: if it can do anything, here or at the leader."""
     spec = COMMANDS.get(command[0])
     bad = fault_of(command)
-    elsewhere = _redirection(client) if client.front.redirects else None
-    if bad is not None or elsewhere is not None:
-        client.say(bad or elsewhere)
+    refused = bad or _refusal(client)
+    if refused is not None:
+        client.say(refused)
     elif spec is None or spec.writes:
         client.write(command)
     else:
         client.read(command)
 
 
-def _redirection(client: ClientConnection) -> Failure | None:
-    """Where to go instead; None if this node leads."""
+def _refusal(client: ClientConnection) -> Failure | None:
+    """Why a command is not begun here, and where to go instead; None if it is."""
+    if client.front.closing:
+        return STOPPING
+    if not client.front.redirects:
+        return None
     status = client.front.status()
     if status.role == "leader":
         return None
@@ -104,8 +109,8 @@ def _exec(client: ClientConnection, _: list[bytes]) -> None:
     _forget(client)
     if spoilt:
         client.say(Failure("EXECABORT Transaction discarded because of previous errors."))
-    elif (elsewhere := _redirection(client) if client.front.redirects else None) is not None:
-        client.say(elsewhere)
+    elif (refused := _refusal(client)) is not None:
+        client.say(refused)
     elif not commands and not watched:
         client.say([])
     else:

@@ -8,27 +8,35 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import shutil
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from ...traces import Recorder
 from ..core.replica import Replica
 from ..kv.machine import KeyValue
 from ..settings import Address, Settings
 from ..storage import DurableLog, Identity
+from .admin import Admin
 from .checkpoints import load
 from .clients import ClientConnection, Front
 from .driver import Driver
 from .errors import AddressError, NetError
-from .peers import Incoming, Outgoing
+from .peers import HELLO_S_MAX, Incoming, Outgoing
+from .tls import for_clients, for_peers
 from .tracer import Tracer
 from .wire import PROTOCOL, Hello, NodeStatus
 
 log = logging.getLogger("quorate.node")
+
+POLL_S: Final = 0.01
+HANDOVER_S_MAX: Final = 0.5
+"""A leader that stops does not wait longer for another to take over."""
 
 Connection = TypeVar("Connection", Incoming, ClientConnection)
 
@@ -60,6 +68,7 @@ class Node:
         self._cleanup = AsyncExitStack()
         self._peers: dict[str, Outgoing] = {}
         self._heard: set[Incoming] = set()
+        self._draining: asyncio.Task[None] | None = None
         self._addresses: dict[str, str] = {}
         """Where clients reach each node that said so."""
 
@@ -75,13 +84,37 @@ class Node:
         await self._cleanup.aclose()
 
     def stop(self) -> None:
-        """Stop in order, and not in order if that takes too long; `driver.ended` is done then."""
+        """Drain and stop in order, and not in order if that takes too long; `driver.ended` is done then."""
         patience_ms = self._settings.timing.stop_ms_max
         late = NetError(
             f"node {self._settings.node}: the stop took more than {patience_ms} ms and was cut short"
         )
         asyncio.get_running_loop().call_later(patience_ms / 1000, self.driver.fail, late)
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain(patience_ms / 2000), name="drain")
+
+    async def _drain(self, seconds: float) -> None:
+        """Begin nothing new, answer what was begun, have another node lead, and stop."""
+        self._front.closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.driver.gateway.is_idle:
+                    await asyncio.sleep(POLL_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, HANDOVER_S_MAX)):
+                await self._hand_over()
         self.driver.stop()
+
+    async def _hand_over(self) -> None:
+        replica = self.driver.replica
+        for peer in [name for name, outgoing in self._peers.items() if outgoing.is_open]:
+            if replica.status().role != "leader":
+                return
+            self.driver.transfer(peer)
+            for _ in range(10):
+                await asyncio.sleep(POLL_S)
+                if replica.status().role != "leader":
+                    return
 
     def status(self) -> NodeStatus:
         """What this node knows."""
@@ -89,6 +122,7 @@ class Node:
         seen = replica.status()
         return NodeStatus(
             node=replica.config.node,
+            nodes=replica.config.nodes,
             boot=replica.config.boot,
             role=seen.role,
             leader=seen.leader,
@@ -106,6 +140,8 @@ class Node:
             connections=len(self._front.connections),
             keys=len(machine.store.items),
             sessions=len(machine.sessions),
+            tracing=self._tracer is not None and self._tracer.is_on,
+            disk_free_bytes=shutil.disk_usage(self._settings.data).free,
         )
 
     async def _begin(self) -> None:
@@ -115,13 +151,13 @@ class Node:
         self._cleanup.callback(self._durable.close)
         if opened.torn is not None:
             log.warning("%s; nobody was told of it, and it was cleared", opened.torn)
-        trace = self._open_trace(opened.boot)
+        self._tracer = self._open_trace(opened.boot)
         config = settings.replica_config(opened.boot)
         machine = KeyValue() if opened.checkpoint is None else load(opened.checkpoint)
         self.driver = Driver(
             Replica(config, opened.state),
             self._durable,
-            trace,
+            self._tracer,
             machine,
             self._carry,
             patience_ms=settings.clients.patience_ms,
@@ -150,8 +186,21 @@ class Node:
             config.phase2_size,
             str(settings.client),
         )
-        await self._listen(settings.peer, lambda: self._incoming(hello), self._heard)
-        await self._listen(settings.client, lambda: ClientConnection(self._front), self._front.connections)
+        tls = settings.tls
+        await self._listen(
+            settings.peer,
+            lambda: self._incoming(hello),
+            self._heard,
+            None if tls is None else for_peers(tls, ssl.Purpose.CLIENT_AUTH),
+        )
+        await self._listen(
+            settings.client,
+            lambda: ClientConnection(self._front),
+            self._front.connections,
+            None if tls is None or not tls.clients else for_clients(tls),
+        )
+        if settings.admin is not None:
+            await self._administer(settings.admin)
         log.info(
             "node %s of cluster %s, boot %d: peers at %s, clients at %s, %d batches recovered",
             settings.node, settings.cluster, opened.boot, settings.peer, settings.client, opened.batches,
@@ -163,9 +212,11 @@ class Node:
             self._dial(peer, hello)
 
     def _open_trace(self, boot: int) -> Tracer | None:
-        if self._settings.trace is None:
+        settings = self._settings
+        if settings.trace is None:
             return None
-        trace = Tracer(Recorder(self._settings.trace, self._settings.node, boot))
+        recorder = Recorder(settings.trace, settings.node, boot, file_bytes_max=settings.trace_file_bytes)
+        trace = Tracer(recorder)
         self._cleanup.callback(trace.close)
         return trace
 
@@ -187,17 +238,42 @@ class Node:
 
     def _dial(self, peer: str, hello: Hello) -> None:
         address = self._settings.peers[peer]
-        outgoing = Outgoing(peer, address, hello, self._settings.timing.reconnect_ms_max)
+        tls = self._settings.tls
+        outgoing = Outgoing(
+            peer,
+            address,
+            hello,
+            self._settings.timing.reconnect_ms_max,
+            None if tls is None else for_peers(tls, ssl.Purpose.SERVER_AUTH),
+        )
         self._peers[peer] = outgoing
         task = asyncio.create_task(outgoing.keep_connected(), name=f"dial {peer}")
         self._cleanup.push_async_callback(_cancelled, task)
 
+    async def _administer(self, address: Address) -> None:
+        admin = Admin(self.status, self.driver.transfer)
+        try:
+            server = await asyncio.start_server(admin.serve, address.host, address.port, limit=1 << 14)
+        except OSError as error:
+            raise _cannot_listen(address, error) from error
+        self._cleanup.callback(server.close)
+
     async def _listen(
-        self, address: Address, protocol: Callable[[], Connection], connections: set[Connection]
+        self,
+        address: Address,
+        protocol: Callable[[], Connection],
+        connections: set[Connection],
+        tls: ssl.SSLContext | None,
     ) -> None:
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(protocol, address.host, address.port)
+            server = await loop.create_server(
+                protocol,
+                address.host,
+                address.port,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else HELLO_S_MAX,
+            )
         except OSError as error:
             raise _cannot_listen(address, error) from error
         self._cleanup.callback(_close_all, server, connections)

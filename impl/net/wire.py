@@ -67,6 +67,8 @@ class NodeStatus(msgspec.Struct, frozen=True):
     """What a node knows of itself and of the cluster, in JSON for clients and people."""
 
     node: str
+    nodes: tuple[str, ...]
+    """All members."""
     boot: int
     role: str
     """leader, candidate or follower."""
@@ -95,6 +97,10 @@ class NodeStatus(msgspec.Struct, frozen=True):
     connections: int = 0
     keys: int = 0
     sessions: int = 0
+    tracing: bool = False
+    """Is what it does being recorded?"""
+    disk_free_bytes: int = 0
+    """What the disk has left under the data folder."""
 
 
 encode: Final = msgspec.msgpack.Encoder().encode
