@@ -41,6 +41,11 @@ UNCERTAIN: Final = Failure(
 )
 
 
+RESULT_LOST: Final = Failure(
+    "UNCERTAIN this node was behind and took over another's state; the command was applied, its result is lost"
+)
+
+
 class Asker(Protocol):
     """Whoever is to be answered; it may have gone meanwhile. Answers come in the order of its questions."""
 
@@ -56,13 +61,14 @@ class Asker(Protocol):
 class Flight:
     """A batch that is not applied yet."""
 
-    __slots__ = ("askers", "begun_ms", "bytes", "number", "sent_ms", "value")
+    __slots__ = ("askers", "begun_ms", "bytes", "commands", "number", "sent_ms", "value")
 
     def __init__(self, number: int, value: Value, askers: list[Asker], size: int, now_ms: int) -> None:
         self.number = number
         self.value = value
         self.askers = askers
         self.bytes = size
+        self.commands = len(askers)
         self.begun_ms = now_ms
         self.sent_ms: int | None = None
         """None while no leader has it."""
@@ -209,11 +215,21 @@ class Gateway:
             return
         flight = self._flights.popleft()
         assert flight.number == batch.number, "batches are applied in order"
-        self._held -= len(batch.replies)
+        self._held -= flight.commands
         self._held_bytes -= flight.bytes
         for asker, reply in zip(flight.askers, batch.replies, strict=False):
             asker.answer(reply)
         self._answered.update(flight.askers)
+
+    def skipped(self) -> None:
+        """This node took over another's state, and with it batches of its own whose results it has not seen."""
+        done = self._machine.gateways.get(self.name, 0)
+        while self._flights and self._flights[0].number <= done:
+            flight = self._flights.popleft()
+            self._held -= flight.commands
+            self._held_bytes -= flight.bytes
+            self._fail(flight.askers, RESULT_LOST)
+        self.flush()
 
     def readable(self, number: int, index: Index) -> None:
         """Round `number` may be answered when so much is applied."""

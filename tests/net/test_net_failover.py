@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from quorate.impl.client import Client
+import redis
+
+from quorate.impl.client import BlockingClient, Client
 from quorate.impl.kv.machine import KeyValue, decode
 from quorate.impl.net.cluster import LocalCluster
 from quorate.traces import merge
@@ -155,3 +157,54 @@ def test_the_traces_of_a_run_with_crashes_are_whole_and_in_causal_order(cluster:
     assert [step.mark for step in steps if step.mark is not None] == []
     ends = Counter(step.line.event for step in steps)
     assert (ends["start"], ends["stop"]) == (4, 3)
+
+
+def test_a_plain_redis_client_of_a_node_that_lives_notices_only_a_pause(cluster: LocalCluster) -> None:
+    """Its node saw each command into the log, under the old leader and under the new one, once."""
+    first = cluster.wait_for_leader()
+    cluster.wait_until_caught_up()
+    alive = next(node for node in cluster.nodes if node != first)
+    with redis.Redis(
+        host="127.0.0.1", port=cluster.clients[alive].port, socket_timeout=60, retry=None
+    ) as client:
+        sums = [client.incr("n") for _ in range(50)]
+        cluster.kill(first)
+        sums += [client.incr("n") for _ in range(50)]
+        with client.pipeline(transaction=False) as pipe:
+            for _ in range(50):
+                pipe.incr("n")
+            sums += pipe.execute()
+    assert sums == list(range(1, 151))
+
+
+def test_transactions_and_reads_of_a_session_survive_the_death_of_a_leader(cluster: LocalCluster) -> None:
+    first = cluster.wait_for_leader()
+
+    async def story() -> None:
+        async with cluster.client() as client:
+
+            async def transfer() -> None:
+                """Take one from x and give it to y, and see that their sum stays."""
+                for _ in range(25):
+                    await client.transact([("DECR", "x"), ("INCR", "y")])
+                    found = await client.read("MGET", "x", "y")
+                    assert isinstance(found, list)
+                    assert sum(map(int, found)) == 1000
+
+            await client.set("x", 1000)
+            await client.set("y", 0)
+            moving = asyncio.gather(*(transfer() for _ in range(8)))
+            await asyncio.sleep(0.2)
+            await asyncio.to_thread(cluster.kill, first)
+            await moving
+            assert await client.get("y") == b"200"
+
+    asyncio.run(story())
+
+
+def test_the_blocking_client_keeps_its_session_across_leaders(cluster: LocalCluster) -> None:
+    first = cluster.wait_for_leader()
+    with BlockingClient(cluster.clients, timeout_s=60) as client:
+        assert [client.increment("n") for _ in range(20)] == list(range(1, 21))
+        cluster.kill(first)
+        assert [client.increment("n") for _ in range(20)] == list(range(21, 41))
