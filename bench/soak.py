@@ -27,11 +27,14 @@ from typing import NamedTuple
 
 import redis
 from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from quorate.impl.client import Client, NoAnswer
 from quorate.impl.net.cluster import LocalCluster
 from quorate.refinement.conformance import conform
 
+ONCE = Retry(NoBackoff(), 0)
 WRITERS = 16
 READERS = 8
 PLAIN = 3
@@ -126,7 +129,7 @@ class Soak:
         """Through one node, whoever leads; what has no answer when it dies is unsure."""
         address = self._cluster.clients[node]
         while self.goes_on:
-            async with AsyncRedis(host=address.host, port=address.port, retry=None) as client:
+            async with AsyncRedis(host=address.host, port=address.port, retry=ONCE) as client:
                 with suppress(redis.RedisError, OSError):
                     await client.ping()
                     while self.goes_on:
@@ -141,7 +144,7 @@ class Soak:
         """Read at one node after another."""
         while self.goes_on:
             address = self._cluster.clients[self._random.choice(self._cluster.nodes)]
-            async with AsyncRedis(host=address.host, port=address.port, retry=None) as client:
+            async with AsyncRedis(host=address.host, port=address.port, retry=ONCE) as client:
                 try:
                     for _ in range(200):
                         register = self._random.choice(self.registers)

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol, TypeAlias
 
-from ..core.effects import Apply, Effect, Line, Persist, Readable, Refuse
+from ..core.effects import Apply, Effect, Line, Persist, Readable, Refuse, Restore
 from ..core.errors import PeerError
 from ..core.events import (
     Announce,
@@ -265,6 +265,8 @@ class Driver:
                     self._rounds.pop(ticket, None)
             else:
                 self._checkpoints.carry_out(effect)
+                if isinstance(effect, Restore):
+                    self.gateway.skipped()
 
     def _record(self, line: Line) -> None:
         if self._trace is not None:
