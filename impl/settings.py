@@ -169,6 +169,8 @@ class Settings(_Section):
     """Allow `admin` to be another address than the loopback's: whoever reaches it may do what an administrator may."""
     log: Literal["text", "json"] = "text"
     """How the process logs to standard error: lines for people, or one JSON object a line."""
+    trace_values: Literal["digest", "whole"] = "digest"
+    """How a trace shows values: large ones as digests, or all as they are, in base64. The same at every node."""
     trace_file_bytes: int = Field(default=256 << 20, ge=4096)
     """A trace goes on in a new file when one has so many bytes."""
     segment_bytes: int = Field(default=16 << 20, ge=4096, multiple_of=4096)

@@ -216,7 +216,7 @@ class Node:
         if settings.trace is None:
             return None
         recorder = Recorder(settings.trace, settings.node, boot, file_bytes_max=settings.trace_file_bytes)
-        trace = Tracer(recorder)
+        trace = Tracer(recorder, whole=settings.trace_values == "whole")
         self._cleanup.callback(trace.close)
         return trace
 

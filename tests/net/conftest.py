@@ -20,7 +20,7 @@ Applied = list[tuple[int, bytes]]
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
     """Three processes that are running; ended with the test, however it ends."""
-    with LocalCluster(tmp_path / "cluster") as running:
+    with LocalCluster(tmp_path / "cluster", flags={"trace_values": "whole"}) as running:
         yield running
 
 

@@ -4,9 +4,11 @@ end."""
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from quorate.impl.client import Address, Client
-from quorate.impl.core.effects import Line
+from quorate.impl.core.effects import Line, Sent
+from quorate.impl.core.messages import NOOP, Accept, Ballot, MessageId, Promise
 from quorate.impl.net.admin import REQUEST_BYTES_MAX
 from quorate.impl.net.cluster import LocalCluster, free_ports
 from quorate.impl.net.logs import Structured
 from quorate.impl.net.node import Node
-from quorate.impl.net.tracer import Tracer
+from quorate.impl.net.tracer import WHOLE_BYTES_MAX, Tracer
 from quorate.impl.settings import Settings
 from quorate.refinement.conformance import conform
 from quorate.traces import CannotRecord, Recorder
@@ -214,6 +217,28 @@ def test_a_trace_that_holds_the_node_up_ends(tmp_path: Path, monkeypatch: pytest
     tracer.write(NOTHING)
     tracer.flush()
     assert not tracer.is_on
+
+
+def test_a_trace_has_digests_of_large_values_and_small_ones_as_they_are(tmp_path: Path) -> None:
+    small, large = b"s" * WHOLE_BYTES_MAX, b"l" * (WHOLE_BYTES_MAX + 1)
+    ballot = Ballot(1, "b")
+    entries = ((1, small), (2, large), (3, NOOP))
+    accept = Accept(MessageId("b", 1, 1), ballot, entries, 0)
+    promise = Promise(
+        MessageId("a", 1, 1), ballot, tuple((slot, ballot, value) for slot, value in entries), 0
+    )
+    line = Line("accept", recv=accept, ballot=ballot, entries=entries, send=(Sent(("b",), promise),))
+    shown: dict[bool, list[str]] = {}
+    for whole in (False, True):
+        tracer = Tracer(Recorder(tmp_path / str(whole), "a", 1), whole=whole)
+        tracer.write(line)
+        tracer.close()
+        told = json.loads((tmp_path / str(whole) / "a-1.ndjson").read_text())
+        shown[whole] = [value for _, value in told["entries"]]
+        assert [value for _, value in told["recv"]["entries"]] == shown[whole]
+        assert [value for _, _, value in told["send"][0]["accepted"]] == shown[whole]
+    assert shown[True] == [base64.b64encode(value).decode() for value in (small, large, NOOP)]
+    assert shown[False] == [shown[True][0], f"sha256:{sha256(large).hexdigest()}", "noop"]
 
 
 def test_a_node_whose_trace_ends_early_serves_on(settings: MakeSettings, tmp_path: Path) -> None:
