@@ -19,14 +19,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from quorate.impl.client import NoAnswer, ask_status
 from quorate.impl.core.effects import Apply, Checkpoint, Effect, Persist, Truncate
 from quorate.impl.core.events import Checkpointed, Event, Persisted, Start, Submitted, Tick
 from quorate.impl.core.replica import Replica
-from quorate.impl.image import freeze
-from quorate.impl.kv import KeyValue, Set, encode
-from quorate.impl.net.client import ask_status
+from quorate.impl.kv.image import freeze
+from quorate.impl.kv.machine import Batch, KeyValue, encode
 from quorate.impl.net.cluster import LocalCluster
-from quorate.impl.net.errors import NoAnswer
 from quorate.impl.settings import Settings
 from quorate.impl.storage import DurableLog, Identity
 
@@ -75,18 +74,19 @@ class Writer:
         return []
 
 
-def commands(count: int) -> Iterator[str]:
+def commands(count: int) -> Iterator[bytes]:
     """So many commands, of several clients, over all keys."""
     for number in range(count):
-        sequence = number // CLIENTS + 1
-        key = f"key {number * 7919 % KEYS}"
-        yield encode(Set(f"client {number % CLIENTS}", sequence, sequence, key, f"{number:0100d}"))
+        sequence = b"%d" % (number // CLIENTS + 1)
+        session = [b"SESSION", b"client %d" % (number % CLIENTS), sequence, sequence]
+        command = [b"SET", b"key %d" % (number * 7919 % KEYS), b"%0100d" % number]
+        yield encode(Batch("a.1", number + 1, [[*session, *command]]))
 
 
 def write(settings: Settings, count: int) -> tuple[int, int]:
     """Write a history; how many checkpoints it has, and how many bytes are left of it."""
     writer = Writer(settings)
-    waiting: list[tuple[int, str]] = []
+    waiting: list[tuple[int, bytes]] = []
     for ticket, value in enumerate(commands(count)):
         waiting.append((ticket, value))
         if len(waiting) == BATCH:

@@ -115,4 +115,4 @@ class Stream:
         """How many acknowledged commands are not there, or were applied more than once."""
         async with self._cluster.client() as client:
             found = await asyncio.gather(*(client.get(key) for key in self.acknowledged))
-        return sum(one.value != "1" for one in found)
+        return sum(one != b"1" for one in found)

@@ -28,7 +28,18 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-COMMANDS = ("check", "prove", "conform", "export", "serve", "demo")
+COMMANDS = (
+    "check",
+    "prove",
+    "conform",
+    "export",
+    "serve",
+    "status",
+    "cluster",
+    "certs",
+    "password",
+    "demo",
+)
 
 
 class Commands(click.Group):

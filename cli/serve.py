@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
@@ -27,12 +26,14 @@ def serve(config: Path) -> int:
     Every promise and every acceptance is on disk before it is answered.  With `trace` set in FILE the node records
     what it does, for `quorate conform`.
     """
+    from ..impl.net.logs import begin_logging
     from ..impl.net.main import run
     from ..impl.settings import load_settings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        run(load_settings(config))
+        settings = load_settings(config)
+        begin_logging(settings.log, settings.node)
+        run(settings)
     except BrokenAgreement as broken:
         click.echo(f"quorate: {broken}", err=True)
         return Exit.VIOLATED

@@ -22,6 +22,16 @@ has a default may be left out):
     heartbeat_ms    = 50
     election_ms_min = 500
     election_ms_max = 1000
+
+    [clients]
+    password    = "scrypt$..."      # what `quorate password` makes of one; leave it out to ask for none
+    redirect    = false             # followers send clients to the leader rather than their commands
+
+    [tls]                           # `quorate certs` makes these for trying out
+    authority   = "authority.pem"   # nodes, and with clients = true clients, believe whom this one signed
+    certificate = "a.pem"
+    key         = "a.key"
+    clients     = false             # clients speak TLS as well
 """
 
 from __future__ import annotations
@@ -29,9 +39,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -42,6 +53,7 @@ from pydantic import (
 )
 
 from .core.config import Config
+from .passwords import check as check_password
 
 
 class SettingsError(Exception):
@@ -58,6 +70,11 @@ class Address(BaseModel):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Can only this machine reach it?"""
+        return self.host == "localhost" or self.host.startswith("127.") or self.host == "::1"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -103,6 +120,31 @@ class Timing(_Section):
     """An orderly stop that takes longer is cut short."""
 
 
+class Clients(_Section):
+    """How clients are treated."""
+
+    password: Annotated[str, AfterValidator(check_password)] | None = None
+    """A hash of it; clients must AUTH with it."""
+    redirect: bool = False
+    """A follower answers -MOVED with the leader's address, rather than forward what it is asked."""
+    max: int = Field(default=4096, ge=1)
+    """Connections at once."""
+    patience_ms: int = Field(default=5000, ge=1)
+    """A command that has no answer for so long is told so."""
+    idle_ms_max: int = Field(default=30_000, ge=1)
+    """An unfinished command, or a client without the password, is not waited for longer than about this."""
+
+
+class Tls(_Section):
+    """Whom to believe, and what to be believed by: PEM files."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+    clients: bool = False
+    """Clients speak TLS too. They need no certificate of their own."""
+
+
 REPLICA_TIMING = {"heartbeat_ms", "resend_ms", "election_ms_min", "election_ms_max", "quorum_ms"}
 """Of the timing, what the replica is to know; the rest is for the process around it."""
 
@@ -118,6 +160,19 @@ class Settings(_Section):
     peers: dict[Name, AddressText]
     quorums: Quorums = Quorums()
     timing: Timing = Timing()
+    clients: Clients = Clients()
+    tls: Tls | None = None
+    """Without it nodes believe each other's word: for a network that nobody else is in."""
+    admin: AddressText | None = None
+    """Where health, metrics and administration are asked for over HTTP; nowhere if left out."""
+    admin_anywhere: bool = False
+    """Allow `admin` to be another address than the loopback's: whoever reaches it may do what an administrator may."""
+    log: Literal["text", "json"] = "text"
+    """How the process logs to standard error: lines for people, or one JSON object a line."""
+    trace_values: Literal["digest", "whole"] = "digest"
+    """How a trace shows values: large ones as digests, or all as they are, in base64. The same at every node."""
+    trace_file_bytes: int = Field(default=256 << 20, ge=4096)
+    """A trace goes on in a new file when one has so many bytes."""
     segment_bytes: int = Field(default=16 << 20, ge=4096, multiple_of=4096)
     """The size of a file of the durable log."""
     checkpoint_entries: int = Field(default=20_000, ge=0)
@@ -135,6 +190,11 @@ class Settings(_Section):
             )
         if len(set(self.peers.values())) != len(self.peers):
             raise ValueError("peers: two nodes have the same address; give each its own")
+        if self.admin is not None and not self.admin_anywhere and not self.admin.is_loopback:
+            raise ValueError(
+                f"admin: {self.admin} can be reached from elsewhere and asks for no password; "
+                "use 127.0.0.1, or set admin_anywhere = true"
+            )
         return self
 
     @property
@@ -164,9 +224,13 @@ def load_settings(path: Path | None = None, flags: Mapping[str, object] | None =
     SettingsError.
     """
     given: dict[str, Any] = {} if path is None else _read(path)
-    for key in ("data", "trace"):
-        if path is not None and isinstance(given.get(key), str):
-            given[key] = path.parent / given[key]
+    for section, keys in (
+        (given, ("data", "trace")),
+        (given.get("tls"), ("authority", "certificate", "key")),
+    ):
+        for key in keys:
+            if path is not None and isinstance(section, dict) and isinstance(section.get(key), str):
+                section[key] = path.parent / section[key]
     for name, value in (flags or {}).items():
         if value is not None:
             _put(given, name, value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import stat
 import sys
@@ -24,6 +25,9 @@ from .errors import BadTrace
 
 STDIN = "-"
 SUFFIXES = (".ndjson", ".ndjson.gz")
+PART = re.compile(r"(.*)\.([0-9]+)\.ndjson(?:\.gz)?", re.DOTALL)
+"""How the name of a file ends that continues another: NAME.2.ndjson continues NAME.ndjson."""
+
 BUFFER_BYTES = 1 << 18
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -49,28 +53,42 @@ class RawLine(NamedTuple):
 
 
 class Source:
-    """One file of a trace, under the name by which the user knows it."""
+    """One file of a trace, under the name by which the user knows it, and the files that continue it.
 
-    def __init__(self, name: str) -> None:
+    The numbers and offsets of lines go on from one of them to the next.
+    """
+
+    def __init__(self, name: str, continued: Iterable[str] = ()) -> None:
         self.name = name
         self._spool: object = None
         """The copy of what can be read only once; the file goes when this does."""
-        self._path = self._rereadable()
+        self._paths = [self._rereadable(), *continued]
+        self._lengths: dict[str, int] = {}
+        """How many bytes of text a file holds, once it was read to its end."""
 
     def lines(self, number: int = 1, offset: int = 0) -> Iterator[RawLine]:
-        """The lines from the one with this number and offset to the end of the file.
+        """The lines from the one with this number and offset to the end.
 
-        Raises `BadTrace` when the file cannot be opened, read or decompressed.
+        Raises `BadTrace` when a file cannot be opened, read or decompressed.
         """
-        with self._refusals(), open(self._path, "rb", buffering=BUFFER_BYTES) as plain:
+        begins = 0
+        for path in self._paths:
+            length = self._lengths.get(path)
+            if length is None or offset < begins + length:
+                for text in self._lines_of(path, max(0, offset - begins)):
+                    yield RawLine(number, offset, text)
+                    number += 1
+                    offset += len(text)
+                length = self._lengths[path] = offset - begins
+            begins += length
+
+    def _lines_of(self, path: str, offset: int) -> Iterator[bytes]:
+        with self._refusals(), open(path, "rb", buffering=BUFFER_BYTES) as plain:
             is_zipped = plain.read(len(GZIP_MAGIC)) == GZIP_MAGIC
             plain.seek(0)
             text: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=plain) if is_zipped else plain
             text.seek(offset)
-            for line in text:
-                yield RawLine(number, offset, line)
-                number += 1
-                offset += len(line)
+            yield from text
 
     def _rereadable(self) -> str:
         with self._refusals():
@@ -108,7 +126,22 @@ def sources(files: Iterable[PathLike]) -> list[Source]:
     names = [name for file in files for name in _in_folder(os.fspath(file))]
     if not names:
         raise BadTrace("no trace", None, "no file was given", "name the traces of all nodes, or their folder")
-    return [Source(name) for name in names]
+    continued = _continued(names)
+    follow = {part for parts in continued.values() for part in parts}
+    return [Source(name, continued.get(name, ())) for name in names if name not in follow]
+
+
+def _continued(names: Iterable[str]) -> dict[str, list[str]]:
+    """The files that continue another of these, which is how a recorder goes on when one is full, in their order."""
+    known = set(names)
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in known:
+        if (part := PART.fullmatch(name)) is None:
+            continue
+        for suffix in SUFFIXES:
+            if (first := f"{part[1]}{suffix}") in known:
+                found.setdefault(first, []).append((int(part[2]), name))
+    return {first: [name for _, name in sorted(parts)] for first, parts in found.items()}
 
 
 def _in_folder(name: str) -> list[str]:

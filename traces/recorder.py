@@ -31,13 +31,27 @@ Fields = Mapping[str, object] | msgspec.Struct
 class Recorder:
     """The trace of one boot of one node, as a file `NODE-BOOT.ndjson` in `folder`.
 
+    With `file_bytes_max` it goes on in NODE-BOOT.2.ndjson and so on whenever a flush has filled a file so far.
+
     The folder is made if it is missing; the file appears with the first flush, so that a boot which did nothing
     leaves nothing behind. Raises `CannotRecord` when the folder or the file cannot be written, or when this boot
     was recorded before (a boot number is never used twice).
     """
 
-    def __init__(self, folder: str | os.PathLike[str], node: str, boot: int) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        node: str,
+        boot: int,
+        *,
+        file_bytes_max: int | None = None,
+    ) -> None:
         self.path = Path(folder) / f"{quote(node, safe='')}-{boot}.ndjson"
+        """The file that is written now."""
+        self._first = self.path
+        self._file_bytes_max = file_bytes_max
+        self._file_bytes = 0
+        self._files = 1
         self.node = node
         self.boot = boot
         self.seq = 0
@@ -100,7 +114,11 @@ class Recorder:
             if self._fd is None:
                 self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
             while self._lines:
-                del self._lines[: os.write(self._fd, self._lines)]
+                written = os.write(self._fd, self._lines)
+                del self._lines[:written]
+                self._file_bytes += written
+            if self._file_bytes_max is not None and self._file_bytes >= self._file_bytes_max:
+                self._rotate()
         except OSError as error:
             raise self._refused(error) from error
 
@@ -123,6 +141,15 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _rotate(self) -> None:
+        """Go on in a new file, NODE-BOOT.2.ndjson, NODE-BOOT.3.ndjson ...; lines are never cut in two."""
+        assert self._fd is not None, "only a file that was written is full"
+        os.close(self._fd)
+        self._fd = None
+        self._files += 1
+        self._file_bytes = 0
+        self.path = self._first.with_suffix(f".{self._files}.ndjson")
 
     def _check_early(self) -> None:
         """Refuse at the start what would be refused at the first flush, when it is too late to choose."""

@@ -10,6 +10,8 @@ from .messages import (
     Acceptance,
     Accepted,
     Ballot,
+    Confirm,
+    Confirmed,
     Entry,
     Heartbeat,
     Index,
@@ -84,7 +86,7 @@ class Acceptor:
         )
         return True
 
-    def refuse(self, message: Prepare | Accept | Heartbeat, reason: str) -> None:
+    def refuse(self, message: Prepare | Accept | Heartbeat | Confirm, reason: str) -> None:
         """Tell the sender that its ballot is left, and for which one."""
         assert self.promised is not None, "only a promise makes an acceptor leave a ballot"
         answer = Nack(self._outbox.next_id(), message.ballot, self.promised)
@@ -95,6 +97,15 @@ class Acceptor:
         assert slot >= self.low, "a checkpoint never goes back"
         self.low = slot
         self.log = {s: held for s, held in self.log.items() if s > slot}
+
+    def confirm(self, recv: Confirm) -> bool:
+        """Say that it has not left the ballot, if it has not; True if so."""
+        if self.left(recv.ballot):
+            self.refuse(recv, "promised a higher ballot")
+            return False
+        answer = Confirmed(self._outbox.next_id(), recv.ballot, recv.round)
+        self._outbox.emit(Line("ignore", recv=recv, reason="confirmed", send=(Sent((recv.sender,), answer),)))
+        return True
 
     def _promise_again(self, prepare: Prepare) -> None:
         """A repeated prepare gets the promise that it got: a report of today would not be the one promised.

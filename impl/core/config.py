@@ -39,7 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     batch_entries_max: int = 256
     """Entries in one accept or learn message."""
     batch_bytes_max: int = 1 << 20
-    """Characters of values in one accept or learn message; a larger single value travels alone."""
+    """Bytes of values in one accept or learn message; a larger single value travels alone."""
     checkpoint_entries: int = 20_000
     """A checkpoint is due when so many slots were applied since the last, and the log since then is a fourth as large
     as that was; 0 takes none, ever."""

@@ -102,10 +102,18 @@ class Apply(msgspec.Struct, frozen=True, gc=False):
     tickets: Mapping[Slot, int]
 
 
-class Refuse(msgspec.Struct, frozen=True, gc=False):
-    """Tell the clients behind `tickets` to try again, at `leader` if it is known.
+class Readable(msgspec.Struct, frozen=True, gc=False):
+    """The reads behind `tickets` may be answered by any state machine that has applied every slot up to `index`:
+    it then has all that was chosen when they were asked."""
 
-    A command so refused may yet be chosen: retrying it under the same session and sequence applies it once.
+    tickets: tuple[int, ...]
+    index: Index
+
+
+class Refuse(msgspec.Struct, frozen=True, gc=False):
+    """Whoever is behind `tickets`, of commands or of reads, has to try again, at `leader` if it is known.
+
+    A command so refused may yet be chosen: whoever tries it again must make sure that it is applied once.
     """
 
     tickets: tuple[int, ...]
@@ -157,4 +165,4 @@ class Restore(msgspec.Struct, frozen=True, gc=False):
 Checkpointing: TypeAlias = Checkpoint | Truncate | ReadPiece | KeepPiece | Install | Restore
 """What concerns checkpoints."""
 
-Effect: TypeAlias = Persist | Line | Apply | Refuse | Checkpointing
+Effect: TypeAlias = Persist | Line | Apply | Readable | Refuse | Checkpointing

@@ -12,7 +12,7 @@ from .acceptor import Acceptor
 from .clock import Clock
 from .config import Config
 from .effects import Line, Sent
-from .messages import Ballot, Canvass, Prepare, Promise, Support
+from .messages import Ballot, Canvass, Handover, Prepare, Promise, Support
 from .outbox import Outbox
 from .records import BallotRecord
 
@@ -101,6 +101,11 @@ class Election:
         ask = Canvass(self._outbox.next_id(), self._attempts)
         send = (Sent(self._config.peers, ask),)
         self._outbox.emit(Line("ignore", reason="no leader is heard: canvassing", send=send))
+
+    def take_over(self, message: Handover) -> None:
+        """Open a ballot because the leader wants it: there is nobody to ask whether that disturbs."""
+        self._outbox.emit(Line("ignore", recv=message, reason="the leader hands over"))
+        self._open()
 
     def on_canvass(self, message: Canvass) -> None:
         """Support whoever misses a leader, if this node misses it as well."""

@@ -43,6 +43,22 @@ class Submitted(msgspec.Struct, frozen=True, gc=False):
     requests: tuple[Request, ...]
 
 
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """Clients' reads, by ticket: each wants to know how much must be applied before it may be answered."""
+
+    tickets: tuple[int, ...]
+
+
+class Announce(msgspec.Struct, frozen=True):
+    """Other nodes wait for the news of what is committed: the leader need not wait for the next accept to tell."""
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """A person wants `to` to lead. Only the leader heeds it."""
+
+    to: str
+
+
 class Persisted(msgspec.Struct, frozen=True, gc=False):
     """Every `Persist` up to `number` is durable: written *and* synced."""
 
@@ -86,5 +102,17 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 Event: TypeAlias = (
-    Start | Tick | Received | Submitted | Persisted | Checkpointed | Abandoned | PieceRead | Installed | Stop
+    Start
+    | Tick
+    | Received
+    | Submitted
+    | Asked
+    | Announce
+    | Transfer
+    | Persisted
+    | Checkpointed
+    | Abandoned
+    | PieceRead
+    | Installed
+    | Stop
 )

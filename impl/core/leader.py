@@ -54,15 +54,28 @@ class Leadership:
         self._next: Slot = committed + 1
         """The lowest slot in which this ballot may propose; it proposed in those from where it began."""
         self._waiting: deque[tuple[int | None, Value]] = deque((None, value) for value in forced)
+        self.inherited: Index = committed + len(self._waiting)
+        """The last slot in which the reports force a value: whatever an earlier leader may have committed."""
         """What is to be proposed, in order: what the reports leave, then clients' requests."""
         self._flying: dict[Slot, Proposal] = {}
         """The accept messages that no quorum has answered yet, by first slot."""
         self._spoke_ms: int | None = None
+        self._told: Index = 0
+        """The highest commit index that it spoke of."""
 
     @property
     def waiting(self) -> int:
         """How many values wait to be proposed."""
         return len(self._waiting)
+
+    @property
+    def is_ready(self) -> bool:
+        """Would a request be proposed at once?"""
+        return (
+            not self._waiting
+            and self._outbox.is_clear
+            and len(self._flying) < self._config.window_batches_max
+        )
 
     def unanswered(self) -> tuple[int, ...]:
         """The tickets of all requests that it was given and that are not applied."""
@@ -93,6 +106,7 @@ class Leadership:
             accept = Accept(self._outbox.next_id(), self.ballot, entries, committed)
             self._flying[entries[0][0]] = Proposal(accept, self._clock.now_ms)
             self._spoke_ms = self._clock.now_ms
+            self._told = committed
             self._outbox.emit(
                 Line("propose", ballot=self.ballot, entries=entries, send=(Sent(self._peers, accept),))
             )
@@ -170,8 +184,14 @@ class Leadership:
             again = msgspec.structs.replace(proposal.accept, id=self._outbox.next_id())
             self._outbox.emit(Line("resend", send=(Sent(silent, again),)))
 
+    def announce(self, committed: Index) -> None:
+        """Tell what is committed, unless it was told."""
+        if committed > self._told:
+            self._beat(committed)
+
     def _beat(self, committed: Index) -> None:
         self._spoke_ms = self._clock.now_ms
+        self._told = committed
         if self._peers:
             beat = Heartbeat(self._outbox.next_id(), self.ballot, committed)
             self._outbox.emit(Line("ignore", reason="idle", send=(Sent(self._peers, beat),)))

@@ -40,11 +40,14 @@ Slot: TypeAlias = Annotated[int, Meta(ge=1)]
 Index: TypeAlias = Annotated[int, Meta(ge=0)]
 """A slot, or 0 for none: every slot up to it has the property in question."""
 
-Value: TypeAlias = str
-"""A command as text, or NOOP. The protocol never looks inside."""
+Value: TypeAlias = bytes
+"""Commands in whatever form the state machine gives them, or NOOP. The protocol never looks inside.
 
-NOOP: Final[Value] = "noop"
-"""The value that fills a gap; no command may equal it."""
+A trace has it in base64."""
+
+NOOP: Final[Value] = b"\x9e\x8a)"
+"""The value that fills a gap; no command may equal it. In base64 these three bytes read `noop`, which is what the
+trace format calls it."""
 
 Entry: TypeAlias = tuple[Slot, Value]
 """What is proposed, accepted or chosen in a slot."""
@@ -139,6 +142,27 @@ class Snapshot(Message, frozen=True, array_like=True, tag="snapshot", gc=False):
     data: bytes
 
 
+class Confirm(Message, frozen=True, array_like=True, tag="confirm", gc=False):
+    """The leader of `ballot` asks, for the reads that wait, whether it still leads: number `round` of such
+    questions."""
+
+    ballot: Ballot
+    round: int
+
+
+class Confirmed(Message, frozen=True, array_like=True, tag="confirmed", gc=False):
+    """The answer to `Confirm` number `round`: when it was asked, its sender had not left `ballot`."""
+
+    ballot: Ballot
+    round: int
+
+
+class Handover(Message, frozen=True, array_like=True, tag="handover", gc=False):
+    """The leader of `ballot` wants its receiver to lead from here on, without asking anyone first."""
+
+    ballot: Ballot
+
+
 class Canvass(Message, frozen=True, array_like=True, tag="canvass", gc=False):
     """Its sender hears no leader, and asks whether others hear one before it disturbs them with a ballot."""
 
@@ -165,6 +189,9 @@ AnyMessage: TypeAlias = (
     | Snapshot
     | Canvass
     | Support
+    | Confirm
+    | Confirmed
+    | Handover
 )
 """Every message, for a decoder: `msgspec.msgpack.Decoder(AnyMessage)`."""
 
@@ -181,14 +208,17 @@ _KINDS: Final[dict[type[Message], str]] = {
     Snapshot: "snapshot",
     Canvass: "other",
     Support: "other",
+    Confirm: "other",
+    Confirmed: "other",
+    Handover: "other",
 }
 
 
 def described(message: Message) -> dict[str, object]:
     """The message as the trace format has it: its id, its kind and its fields by name.
 
-    Safety does not rest on an `Ask`, a `Fetch`, a `Canvass` or a `Support`: the format calls them `other`. A piece of a
-    checkpoint is shown without what it holds.
+    The log's safety rests on no message that the format calls `other`. That of reads rests on `Confirm` and
+    `Confirmed`, which the format does not speak of. A piece of a checkpoint is shown without what it holds.
     """
     fields = msgspec.structs.asdict(message)
     if isinstance(message, Snapshot):

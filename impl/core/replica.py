@@ -19,8 +19,9 @@ The caller's duties
     skipping yourself. Losing a message is allowed, altering one is not. *Nothing needs to be held back*:
     what a promise or an acceptance justifies is not returned before its `Persist` was acknowledged.
 6.  `Apply`: hand the entries to the state machine, then answer the clients whose tickets are named.
-7.  `Refuse`: tell those clients to try again. Every ticket given is answered by exactly one of 6 and 7,
-    unless the node crashes first: a client that hears nothing tries again as well.
+7.  `Refuse`: tell those clients to try again. Every ticket given is answered by exactly one of 6, 7 and
+    `Readable` (the state machine that has applied so much may answer those reads), unless the node crashes first:
+    a client that hears nothing tries again as well.
 8.  `step(Tick(...))` a few times per `heartbeat_ms`, with fresh randomness. Late ticks cost speed, never
     safety.
 9.  `Checkpoint`: copy the state machine at once, write the copy at leisure, say `Checkpointed` when it is durable.
@@ -40,11 +41,13 @@ from .acceptor import Acceptor
 from .checkpointer import Checkpointer
 from .clock import Clock
 from .config import Config
-from .effects import Apply, Effect, Line, Refuse
+from .effects import Apply, Effect, Line, Refuse, Sent
 from .election import Candidacy, Election
 from .errors import CallerError, PeerError
 from .events import (
     Abandoned,
+    Announce,
+    Asked,
     Checkpointed,
     Event,
     Installed,
@@ -55,6 +58,7 @@ from .events import (
     Stop,
     Submitted,
     Tick,
+    Transfer,
 )
 from .leader import Leadership
 from .learner import Claim, Learner
@@ -66,8 +70,11 @@ from .messages import (
     Ask,
     Ballot,
     Canvass,
+    Confirm,
+    Confirmed,
     Entry,
     Fetch,
+    Handover,
     Heartbeat,
     Index,
     Learn,
@@ -78,6 +85,7 @@ from .messages import (
     Support,
 )
 from .outbox import Outbox
+from .reading import Reading
 from .reconciliation import reconciled
 from .records import Recovered, check_recovered
 
@@ -93,6 +101,8 @@ class Status(msgspec.Struct, frozen=True):
     """The highest ballot that this node joined."""
     committed: Index
     """Every slot up to it is known to be chosen, and applied."""
+    inherited: Index = 0
+    """Of a leader: it answers nobody before so much is committed, for its predecessors may have committed it."""
 
 
 class Replica:
@@ -115,6 +125,8 @@ class Replica:
         self._election = Election(config, recovered.ballot_used, self._acceptor, self._clock, self._outbox)
         self._leadership: Leadership | None = None
         """What this node does as the leader, while it is."""
+        self._reading: Reading | None = None
+        """The reads that it confirms, while it is."""
         self._leader: str | None = None
         """Who leads, as far as this node knows."""
         self._peers = frozenset(config.peers)
@@ -133,8 +145,14 @@ class Replica:
             self._persisted(event)
         elif isinstance(event, Submitted):
             self._submit(event)
+        elif isinstance(event, Asked):
+            self._ask(event)
+        elif isinstance(event, Announce):
+            self._announce()
         elif isinstance(event, Tick):
             self._tick(event)
+        elif isinstance(event, Transfer):
+            self._transfer(event)
         elif isinstance(event, Start):
             self._start(event)
         elif isinstance(event, Checkpointed | Abandoned | PieceRead | Installed):
@@ -145,10 +163,16 @@ class Replica:
             assert_never(event)
         return self._outbox.take()
 
+    @property
+    def is_ready(self) -> bool:
+        """Does it lead, and would a request be proposed at once? Requests had better gather until then."""
+        return self._leadership is not None and self._leadership.is_ready
+
     def status(self) -> Status:
         """How things stand, as far as this node knows."""
         role: Role = "leader" if self._leadership else "candidate" if self._election.candidacy else "follower"
-        return Status(role, self._leader, self._acceptor.promised, self._learner.committed)
+        inherited = 0 if self._leadership is None else self._leadership.inherited
+        return Status(role, self._leader, self._acceptor.promised, self._learner.committed, inherited)
 
     # A life ------------------------------------------------------------------------------
 
@@ -197,6 +221,8 @@ class Replica:
             self._step_down("no quorum answers", None)
         else:
             leadership.tick(self._learner.committed)
+            if self._reading is not None:
+                self._reading.tick()
             self._election.hear_leader()
 
     def _persisted(self, event: Persisted) -> None:
@@ -218,6 +244,23 @@ class Replica:
         leadership.take(requests[:room])
         leadership.propose(self._learner.committed)
         self._refuse([ticket for ticket, _ in requests[room:]], "too many commands wait")
+
+    def _ask(self, event: Asked) -> None:
+        if self._reading is None:
+            self._refuse(event.tickets, "this node does not lead")
+            return
+        self._reading.take(event.tickets, self._learner.committed)
+
+    def _announce(self) -> None:
+        if self._leadership is not None:
+            self._leadership.announce(self._learner.committed)
+
+    def _transfer(self, event: Transfer) -> None:
+        """Tell another node to lead. It opens a higher ballot, and so this node's leadership ends as any does."""
+        if self._leadership is not None and event.to in self._peers:
+            handover = Handover(self._outbox.next_id(), self._leadership.ballot)
+            send = (Sent((event.to,), handover),)
+            self._outbox.emit(Line("ignore", reason=f"{event.to} is to lead", send=send))
 
     # Messages ----------------------------------------------------------------------------
 
@@ -248,6 +291,12 @@ class Replica:
             self._election.on_canvass(message)
         elif isinstance(message, Support):
             self._election.on_support(message)
+        elif isinstance(message, Confirm):
+            self._on_confirm(message)
+        elif isinstance(message, Confirmed):
+            self._on_confirmed(message)
+        elif isinstance(message, Handover):
+            self._on_handover(message)
         else:
             assert_never(message)
 
@@ -289,6 +338,7 @@ class Replica:
             self.config, won.ballot, committed, forced, self._acceptor, self._clock, self._outbox
         )
         self._leadership = leadership
+        self._reading = Reading(self.config, won.ballot, leadership.inherited, self._clock, self._outbox)
         self._leader = self.config.node
         self._election.hear_leader()  # itself: the candidacy is over
         leadership.propose(committed)
@@ -326,6 +376,25 @@ class Replica:
             return
         self._hear_leader(message.ballot)
         self._apply(self._learner.follow(self._acceptor.log, message, message))
+
+    def _on_confirm(self, message: Confirm) -> None:
+        self._check_theirs(message)
+        if self._acceptor.confirm(message):
+            self._hear_leader(message.ballot)
+
+    def _on_confirmed(self, message: Confirmed) -> None:
+        self._check_mine(message)
+        if self._reading is None or message.ballot != self._ballot():
+            self._ignore(message, "stale")
+            return
+        self._reading.count(message, self._learner.committed)
+
+    def _on_handover(self, message: Handover) -> None:
+        self._check_theirs(message)
+        if self._leadership is not None or self._acceptor.left(message.ballot):
+            self._ignore(message, "stale")
+            return
+        self._election.take_over(message)
 
     def _on_learn(self, message: Learn) -> None:
         if self._leadership is not None:
@@ -367,10 +436,13 @@ class Replica:
     def _step_down(self, reason: str, leader: str | None) -> None:
         """Lead no more, and try to no more for a while; whoever waits for an answer is told to try again."""
         leadership, self._leadership = self._leadership, None
+        reading, self._reading = self._reading, None
         self._leader = leader
         self._election.wait()
         if leadership is not None:
             self._refuse(leadership.unanswered(), reason)
+        if reading is not None:
+            self._refuse(reading.unanswered, reason)
 
     def _apply(self, ripe: tuple[Entry, ...]) -> None:
         if ripe:
@@ -388,12 +460,12 @@ class Replica:
 
     # The negative space ------------------------------------------------------------------
 
-    def _check_theirs(self, message: Prepare | Accept | Heartbeat) -> None:
+    def _check_theirs(self, message: Prepare | Accept | Heartbeat | Confirm | Handover) -> None:
         """Only its owner speaks for a ballot."""
         if message.ballot.node != message.sender:
             raise PeerError(f"'{message.sender}' speaks for the ballot {message.ballot} of another node")
 
-    def _check_mine(self, message: Promise | Accepted | Nack) -> None:
+    def _check_mine(self, message: Promise | Accepted | Nack | Confirmed) -> None:
         """Only a ballot that this node opened is answered to it."""
         used = self._election.ballot_used
         if message.ballot.node != self.config.node or used is None or message.ballot > used:

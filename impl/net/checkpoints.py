@@ -17,8 +17,8 @@ from typing import Final
 
 from ..core.effects import Checkpoint, Checkpointing, Install, KeepPiece, ReadPiece, Restore, Truncate
 from ..core.events import Abandoned, Checkpointed, Event, Installed, PieceRead
-from ..image import BadImage, Frozen, freeze, thaw
-from ..kv import KeyValue
+from ..kv.image import BadImage, Frozen, freeze, thaw
+from ..kv.machine import KeyValue
 from ..storage import DiskFull, DurableLog, StoredCheckpoint, UnknownFormat
 
 log = logging.getLogger("quorate.node")

@@ -1,95 +1,270 @@
-"""The client port: takes commands and questions, gives back answers, in our own small protocol.
+"""A client's connection: reads commands, has them answered in order, and never lets one client take too much.
 
-It does not know what a command does, nor who leads: the driver answers. Only what is a command gets that far.
-Another protocol for clients is another class like `ClientConnection`.
+It does not know what a command does to the keys (`impl.kv`), nor who leads (`driver`). What concerns the connection
+alone, as AUTH or MULTI, is in `conversation`.
+
+Replies leave in the order of the commands. So what must not overtake waits here: a write while reads are under way, and
+whatever the connection answers by itself while anything is. A read behind writes joins them in the log.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Protocol
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, TypeAlias
 
-from ..kv import decode
+from ..kv.commands import COMMANDS
+from ..kv.machine import KeyValue, fault_of
+from ..kv.replies import OK, Failure, Reply
+from .commands_in import CommandReader
+from .conversation import converse
 from .errors import MalformedFrame
-from .framing import CLIENT_BYTES_MAX, FrameDecoder, encode_frame
+from .gateway import Gateway
+from .resp import OK_BYTES, Answerable, encode_reply
 from .stream import Stream, as_stream
-from .wire import Command, Invalid, NodeStatus, Reply, decode_request, encode
+from .wire import NodeStatus
+
+Then: TypeAlias = Callable[[Reply], Answerable]
+
+IN_FLIGHT_MAX: Final = 2048
+"""Commands of one connection that are not answered; it is not read further meanwhile."""
+
+READS_MAX: Final = 128
+"""Reads of one connection under way: what they find may be much larger than what asked for it."""
+
+BUSY: Final = Failure("BUSY too many commands wait here; nothing was done, try again in a while")
+
+DISK_FULL: Final = Failure("BUSY the disk of this node is full; nothing was done, try another node")
 
 log = logging.getLogger("quorate.clients")
 
 
-class Commands(Protocol):
-    """Where commands go; `Driver` is one."""
+@dataclass
+class Front:
+    """What the connections of one node share."""
 
-    def submit(self, asker: ClientConnection, number: int, command: str) -> None: ...
+    gateway: Gateway
+    machine: KeyValue
+    call_turn: Callable[[], None]
+    status: Callable[[], NodeStatus]
+    password: str | None = None
+    """The hash of it (`passwords`), if clients need one."""
+    checker: Executor | None = None
+    """Where passwords are checked; one at a time is plenty."""
+    redirects: bool = False
+    """Send clients to the leader, rather than their commands."""
+    clients_max: int = 4096
+    closing: bool = False
+    """The node stops: nothing new is begun."""
+    connections: set[ClientConnection] = field(default_factory=set)
+    ids: count[int] = field(default_factory=lambda: count(1))
 
 
 class ClientConnection(asyncio.Protocol):
-    """One client. Requests are taken as they come, any number in flight; replies go back in any order."""
+    """One client."""
 
-    def __init__(
-        self,
-        commands: Commands,
-        status: Callable[[int], NodeStatus],
-        connections: set[ClientConnection],
-    ) -> None:
-        self._commands = commands
-        self._status = status
-        self._connections = connections
-        self._decoder = FrameDecoder(CLIENT_BYTES_MAX)
-        self._transport: Stream | None = None
-        self._replies = bytearray()
+    def __init__(self, front: Front) -> None:
+        self.front: Final = front
+        self.id: Final = next(front.ids)
+        self.name = ""
+        self.version = 2
+        """Of the protocol."""
+        self.trusted = front.password is None
+        self.transaction: list[list[bytes]] | None = None
+        """The commands since MULTI."""
+        self.spoilt = False
+        """Was one of them refused?"""
+        self.watched: dict[bytes, int] = {}
+        self._writing = 0
+        self._reading = 0
+        self._then: Then | None = None
+        self._task: asyncio.Future[None] | None = None
+        self._held_up = False
+        """Does an answer come that is neither a write's nor a read's?"""
+        self._queue: deque[list[bytes]] = deque()
+        self._out: list[bytes] = []
+        self._reader = CommandReader()
+        self._stream: Stream | None = None
+        self._heard = 0
+        """How often data came."""
+        self._suspected = -1
+        self._paused = False
+        self._congested = False
+        self._closing = False
 
-    def reply(self, reply: Reply) -> None:
-        """Add a reply to the next `flush`; one for a client that has gone is lost."""
-        self._replies += encode_frame(encode(reply))
+    # Commands in -------------------------------------------------------------------------
 
-    def flush(self) -> None:
-        """Send the replies."""
-        replies, self._replies = self._replies, bytearray()
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(replies)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._stream = as_stream(transport)
+        front = self.front
+        if len(front.connections) >= front.clients_max:
+            self._out.append(b"-ERR max number of clients reached\r\n")
+            self.close()
+            return
+        front.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._heard += 1
+        try:
+            for command in self._reader.feed(data):
+                command[0] = command[0].upper()
+                if self._queue or not self._start(command):
+                    self._queue.append(command)
+        except MalformedFrame as error:
+            self._refuse_protocol(str(error))
+        if self._writing or self._reading:
+            self.front.call_turn()
+        self._send()
+        self._regulate()
+
+    def _start(self, command: list[bytes]) -> bool:
+        """Begin a command, if what is under way allows that; did it begin?"""
+        if self.is_plain:
+            spec = COMMANDS.get(command[0])
+            if (spec is not None or command[0] == b"SESSION") and fault_of(command) is None:
+                if spec is None or spec.writes or self._writing:
+                    return not self._reading and self.write(command)
+                if self._reading >= READS_MAX or self._congested:
+                    return False
+                self._reading += 1
+                self.front.gateway.read(self, command)
+                return True
+        if self._writing or self._reading or self._held_up:
+            return False
+        converse(self, command)
+        return True
+
+    @property
+    def is_plain(self) -> bool:
+        """Is a command on keys carried out as it comes?"""
+        return (
+            self.trusted
+            and self.transaction is None
+            and not (self._held_up or self.front.redirects or self.front.closing)
+        )
+
+    # What may be done with a command -----------------------------------------------------
+
+    def write(self, command: list[bytes]) -> bool:
+        """Have a command go through the log; False if it must wait until others are answered."""
+        gateway = self.front.gateway
+        if gateway.is_full:
+            if self._writing:
+                return False
+            self.say(DISK_FULL if gateway.is_blocked else BUSY)
+            return True
+        self._writing += 1
+        gateway.write(self, command)
+        return True
+
+    def read(self, command: list[bytes], then: Then | None = None) -> None:
+        """Have a command read; its reply goes through `then`, if that is given, and nothing else begins meanwhile."""
+        self._reading += 1
+        self._then = then
+        self.front.gateway.read(self, command)
+
+    def say(self, reply: Answerable) -> None:
+        """Answer now."""
+        self._out.append(encode_reply(reply, self.version))
+
+    def hold(self, reply: Awaitable[Answerable]) -> None:
+        """Answer when `reply` is there; nothing else begins meanwhile."""
+        self._held_up = True
+
+        async def wait() -> None:
+            said = await reply
+            self._held_up = False
+            self.say(said)
+            self.flush()
+
+        self._task = asyncio.ensure_future(wait())
 
     def close(self) -> None:
         """Send what there is, and end the connection."""
-        if self._transport is not None:
-            self._transport.close()
+        if self._closing or self._stream is None:
+            return
+        self._closing = True
+        self._send()
+        self._stream.close()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = as_stream(transport)
-        self._connections.add(self)
+    # Replies out -------------------------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
-        try:
-            for payload in self._decoder.feed(data):
-                self._take(payload)
-        except MalformedFrame as error:
-            log.warning("closed the connection of a client: %s", error)
+    def answer(self, reply: Reply) -> None:
+        """The gateway's answer to the oldest command that is under way."""
+        if self._writing:
+            self._writing -= 1
+        else:
+            self._reading -= 1
+            if self._then is not None:
+                then, self._then = self._then, None
+                self.say(then(reply))
+                return
+        self._out.append(OK_BYTES if reply is OK else encode_reply(reply, self.version))
+
+    def flush(self) -> None:
+        """Send the replies, and begin what waited for them."""
+        self._send()
+        queue = self._queue
+        if queue:
+            while queue and self._start(queue[0]):
+                queue.popleft()
+            if self._writing or self._reading:
+                self.front.call_turn()
+            self._send()
+        self._regulate()
+
+    def _send(self) -> None:
+        if self._out and self._stream is not None and not self._stream.is_closing():
+            self._stream.write(b"".join(self._out))
+        self._out.clear()
+
+    def is_idle_too_long(self) -> bool:
+        """Was there an unfinished command, or no password yet, at the last time of asking, and nothing since?"""
+        suspicious = (self._reader.is_partial or not self.trusted) and not self._held_up
+        too_long = suspicious and self._suspected == self._heard
+        self._suspected = self._heard if suspicious else -1
+        return too_long
+
+    def drop(self, reason: str) -> None:
+        """End the connection of a client that is to blame."""
+        self._refuse_protocol(reason)
+
+    def _refuse_protocol(self, reason: str) -> None:
+        """What follows in the stream cannot be understood: say so, and end this connection and nothing else."""
+        if not self._closing:
+            log.warning("closed the connection of client %d: %s", self.id, reason)
+            self._out.append(b"-ERR Protocol error: %b\r\n" % reason.encode())
             self.close()
 
-    def _take(self, payload: bytes) -> None:
-        request = decode_request(payload)
-        if not isinstance(request, Command):
-            self.reply(self._status(request.number))
-            self.flush()
-            return
-        if decode(request.command) is None:
-            self.reply(Invalid(request.number, "it is no command that the state machine knows"))
-            self.flush()
-            return
-        self._commands.submit(self, request.number, request.command)
+    # Not too much of one client ----------------------------------------------------------
+
+    def _regulate(self) -> None:
+        """Read on, or do not, as much is under way or is not."""
+        busy = self._congested or len(self._queue) + self._writing + self._reading > IN_FLIGHT_MAX
+        if busy != self._paused and self._stream is not None and not self._closing:
+            self._paused = busy
+            (self._stream.pause_reading if busy else self._stream.resume_reading)()
 
     def pause_writing(self) -> None:
         """A client that does not read its answers is not read either."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._congested = True
+        self._regulate()
 
     def resume_writing(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._congested = False
+        self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
-        self._transport = None
+        self.front.connections.discard(self)
+        self._closing = True
+        self._stream = None
+        self._queue.clear()
+        if self._task is not None:
+            self._task.cancel()

@@ -28,9 +28,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
+from ..client.session import Client, ask_status
 from ..settings import Address, Settings, load_settings
-from .client import Client, ask_status
 from .errors import ClusterError, NoAnswer
+from .tls import of_client
 from .wire import NodeStatus
 
 PATIENCE_S: Final = 60.0
@@ -58,8 +59,14 @@ class LocalCluster:
         cluster: str = "local",
         trace: bool = True,
         flags: Mapping[str, object] | None = None,
+        certificates: Path | None = None,
+        admin: Mapping[str, int] | None = None,
     ) -> None:
-        """`flags` are further settings of all nodes, named as for `load_settings`: {"timing.heartbeat_ms": 20}."""
+        """`flags` are further settings of all nodes, named as for `load_settings`: {"timing.heartbeat_ms": 20}.
+
+        `certificates` is a folder with NODE.pem and NODE.key for each node; `admin` gives nodes a port for
+        administration.
+        """
         self.folder = folder
         self.nodes = tuple(nodes)
         ports = free_ports(2 * len(self.nodes))
@@ -72,11 +79,20 @@ class LocalCluster:
         }
         self.settings: Final[dict[str, Settings]] = {
             node: load_settings(
-                flags={**common, "node": node, "client": f"127.0.0.1:{ports.pop()}", "data": folder / node}
+                flags={
+                    **common,
+                    "node": node,
+                    "client": f"127.0.0.1:{ports.pop()}",
+                    "data": folder / node,
+                    "admin": f"127.0.0.1:{admin[node]}" if admin else None,
+                    "tls.certificate": certificates and certificates / f"{node}.pem",
+                    "tls.key": certificates and certificates / f"{node}.key",
+                }
             )
             for node in self.nodes
         }
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: Final[dict[str, subprocess.Popen[bytes]]] = {}
+        """By node, the process that was started last."""
 
     @property
     def clients(self) -> dict[str, Address]:
@@ -113,7 +129,7 @@ class LocalCluster:
         config.write_text(to_toml(self.settings[node]), encoding="utf-8")
         command = [sys.executable, "-m", "quorate.impl.net.main", "--config", str(config)]
         with (self.folder / f"{node}.log").open("ab") as log:
-            self._processes[node] = subprocess.Popen(
+            self.processes[node] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
@@ -152,17 +168,22 @@ class LocalCluster:
     def end(self) -> None:
         """Kill whatever still runs of what this cluster started."""
         with ExitStack() as all_of_them:
-            for process in self._processes.values():
+            for process in self.processes.values():
                 all_of_them.callback(process.wait)
                 all_of_them.callback(process.kill)
 
     def running(self) -> tuple[str, ...]:
         """The nodes whose process runs."""
-        return tuple(node for node, process in self._processes.items() if process.poll() is None)
+        return tuple(node for node, process in self.processes.items() if process.poll() is None)
 
     def status(self, node: str) -> NodeStatus:
         """How a node is. Raises NoAnswer when it does not say."""
-        return asyncio.run(ask_status(self.clients[node]))
+        return asyncio.run(self._ask(node))
+
+    async def _ask(self, node: str) -> NodeStatus:
+        tls = self.settings[node].tls
+        context = None if tls is None or not tls.clients else of_client(tls.authority)
+        return await ask_status(self.clients[node], tls=context)
 
     def leader(self) -> str | None:
         """The running node that leads in the highest ballot, if there is one."""
@@ -190,12 +211,12 @@ class LocalCluster:
         if len(statuses) < len(self.running()) or not any(status.role == "leader" for status in statuses):
             return None
         applied = {status.applied for status in statuses}
-        known = max(status.committed for status in statuses)
+        known = max(max(status.committed, status.inherited) for status in statuses)
         return known if applied == {known} else None
 
     def _statuses(self) -> list[NodeStatus]:
         async def ask_all() -> list[NodeStatus | BaseException]:
-            asked = (ask_status(self.clients[node]) for node in self.running())
+            asked = (self._ask(node) for node in self.running())
             return await asyncio.gather(*asked, return_exceptions=True)
 
         answers = asyncio.run(ask_all())
@@ -215,16 +236,16 @@ class LocalCluster:
 
     def _check_alive(self) -> None:
         """A process that gave up by itself will not do what is waited for."""
-        for node, process in self._processes.items():
+        for node, process in self.processes.items():
             if process.poll() not in (None, -signal.SIGKILL, *_ORDERLY):
                 raise ClusterError(
                     f"{node}: ended with exit code {process.returncode}: {self.last_words(node)}"
                 )
 
     def _process(self, node: str) -> subprocess.Popen[bytes]:
-        if node not in self._processes:
+        if node not in self.processes:
             raise ClusterError(f"{node}: was never started; the nodes are {', '.join(self.nodes)}")
-        return self._processes[node]
+        return self.processes[node]
 
 
 def to_toml(settings: Settings) -> str:
@@ -242,7 +263,7 @@ def _toml(value: object) -> str:
     if isinstance(value, str):
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
         return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted) + '"'
-    return str(value)
+    return str(value).lower()  # TOML's true and false
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,16 +1,18 @@
 """Carries out what a replica wants: the one place where the replica, the disk, the trace and the network meet.
 
-It does not know Multi-Paxos (`impl.core.replica`, whose numbered duties it fulfils), nor sockets: messages and
-answers leave through what it is given. One round of it, a *turn*:
+It does not know Multi-Paxos (`impl.core.replica`, whose numbered duties it fulfils), nor sockets: messages leave
+through what it is given, answers through the gateway. One round of it, a *turn*:
 
-1. step the replica for everything that waits, all clients' commands together in one event;
-2. hand the records of all these steps to the log, in another thread, as one batch: one write, one sync. While one
-   batch is being synced the next one gathers, so the disk sets the pace and no step waits for it;
-3. write the trace, then let messages and answers go.
+1. step the replica for everything that waits, then for what the gateway's clients want: all of it in one batch, and
+   only when the leader could propose it at once, so the disk sets the pace and what waits for it makes one batch the
+   larger;
+2. write the trace, then let messages and answers go;
+3. hand the records of all these steps to the disk's own thread as one batch: one write, one sync, beside the event loop
+   and beside what the peers now do. While one batch is being synced the next one gathers.
 
 What a promise or an acceptance justifies is not among the effects before its batch is acknowledged (`Persisted`), so
-nothing has to be held back here. Any failure of the disk or the trace ends the driver for good: nothing of that turn
-leaves, and nothing comes after.
+nothing has to be held back here. A failure of the disk ends the driver for good: nothing of that turn leaves, and
+nothing comes after. A disk that is full is waited for.
 """
 
 from __future__ import annotations
@@ -20,51 +22,55 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
-from ..core.effects import Apply, Effect, Line, Persist, Refuse
+from ..core.effects import Apply, Effect, Line, Persist, Readable, Refuse, Restore
 from ..core.errors import PeerError
-from ..core.events import Event, Persisted, Received, Request, Start, Stop, Submitted, Tick
-from ..core.messages import AnyMessage
+from ..core.events import (
+    Announce,
+    Asked,
+    Event,
+    Persisted,
+    Received,
+    Start,
+    Stop,
+    Submitted,
+    Tick,
+    Transfer,
+)
+from ..core.messages import AnyMessage, Ballot, Value
 from ..core.replica import Replica
-from ..kv import KeyValue
+from ..kv.machine import KeyValue
 from ..storage import DiskFull, DurableLog
 from .checkpoints import Checkpoints
+from .disk import Disk
 from .framing import PEER_BYTES_MAX, encode_frame
-from .wire import Answer, Elsewhere, Reply, encode
+from .gateway import Gateway
+from .wire import AskIndex, Errand, Forward, TellIndex, encode
 
 log = logging.getLogger("quorate.node")
 
 ROOM_S: Final = 0.5
 """How long a full disk is left alone between two attempts."""
 
+WINDOW_LEADING: Final = 64
+"""Batches that a gateway has under way while its own node leads: the disk sets the pace."""
+
+WINDOW_FOLLOWING: Final = 4
+"""The same while another node leads: its answers set the pace."""
+
+RESEND_MS: Final = 1000
+"""What a leader was handed and has not committed after so long is handed over again."""
+
+Leader: TypeAlias = tuple[str | None, Ballot | None]
+
 
 class Trace(Protocol):
-    """What lines are written to; `traces.Recorder` is one."""
+    """What lines are written to; `Tracer` is one."""
 
-    def write(
-        self,
-        event: str,
-        fields: dict[str, object],
-        *,
-        recv: dict[str, object] | None,
-        send: list[dict[str, object]],
-    ) -> None: ...
+    def write(self, line: Line) -> None: ...
 
     def flush(self) -> None: ...
-
-
-class Asker(Protocol):
-    """Whoever is to be answered; it may have gone meanwhile."""
-
-    def reply(self, reply: Reply) -> None:
-        """Keep a reply for the next `flush`."""
-        ...
-
-    def flush(self) -> None:
-        """Send what was kept."""
-        ...
 
 
 class Source(Protocol):
@@ -74,7 +80,8 @@ class Source(Protocol):
 
 
 class Driver:
-    """A replica at work. `start` it, feed it with `receive` and `submit`, `stop` it; `ended` tells how it went."""
+    """A replica at work. `start` it, feed it with `receive` and through `gateway`, `stop` it; `ended` tells how it
+    went."""
 
     def __init__(
         self,
@@ -83,35 +90,45 @@ class Driver:
         trace: Trace | None,
         machine: KeyValue,
         carry: Callable[[str, bytes], None],
+        *,
+        patience_ms: int = 5000,
     ) -> None:
         self.replica: Final = replica
         self.machine: Final = machine
         self.ended: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
         """Done after an orderly stop; or with the error that ended it."""
+        config = replica.config
+        self.gateway: Final = Gateway(
+            f"{config.node}.{config.boot}", machine, patience_ms=patience_ms, resend_ms=RESEND_MS
+        )
+        """What clients want of this node. Say `call_turn` after giving it something."""
+        self.ballots_opened = 0
+        """How often this boot ran phase 1."""
+        self.elections_won = 0
         self._loop = asyncio.get_running_loop()
-        self._durable = durable
+        self._node = config.node
         self._trace = trace
         self._carry = carry
-        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quorate-disk")
+        self._disk = Disk(durable, self._loop)
         self._random = random.SystemRandom()
-        self._tick_s = max(1, replica.config.heartbeat_ms // 4) / 1000
+        self._tick_s = max(1, config.heartbeat_ms // 4) / 1000
         self._turn_is_due = False
         self._waiting: list[tuple[Event, Source | None]] = []
-        self._requests: list[Request] = []
         self._tickets = 0
-        self._askers: dict[int, tuple[Asker, int]] = {}
-        """By ticket: who asked, and under which number of theirs."""
+        self._rounds: dict[int, tuple[str, int]] = {}
+        """By ticket: whose round of reads the leader is asked for, and its number there."""
+        self._leader: Leader = (None, None)
         self._unsynced: list[Persist] = []
         self._syncing: list[Persist] = []
         self._outgoing: dict[str, list[bytes]] = {}
-        self._answered: set[Asker] = set()
+        self._others_wait = False
+        """Did this node, leading, apply batches of other gateways that have not been told so?"""
         self._said_stop = False
-        self._is_full = False
-        """Does a batch wait for room on the disk?"""
         self._checkpoints = Checkpoints(durable, machine, self._post, self.fail)
 
     def start(self) -> None:
         """Begin the boot."""
+        self.gateway.tick(self._now_ms())
         self._post(Start(self._now_ms(), self._random.random()))
         self._loop.call_later(self._tick_s, self._tick)
 
@@ -119,16 +136,19 @@ class Driver:
         """Take a message from a peer."""
         self._post(Received(message), source)
 
-    def submit(self, asker: Asker, number: int, command: str) -> None:
-        """Take a client's command; `asker` gets exactly one reply under `number`, unless this process dies."""
-        if self._is_full:
-            asker.reply(Elsewhere(number, "the disk of this node is full", None))
-            asker.flush()
-            return
-        self._tickets += 1
-        self._askers[self._tickets] = (asker, number)
-        self._requests.append((self._tickets, command))
-        self._call_turn()
+    def run_errand(self, errand: Errand, peer: str) -> None:
+        """Do what a peer wants for its clients."""
+        if isinstance(errand, Forward):
+            self._post(self._submitted(errand.values))
+        elif isinstance(errand, AskIndex):
+            self._post(self._asked(peer, errand.number))
+        else:
+            self.gateway.readable(errand.number, errand.index)
+            self.call_turn()
+
+    def transfer(self, to: str) -> None:
+        """Have another node lead, if this one does."""
+        self._post(Transfer(to))
 
     def stop(self) -> None:
         """End in order: what was begun is finished, the trace ends with `stop`, and `ended` is done."""
@@ -143,54 +163,92 @@ class Driver:
         """Wait for the disk and let go of its thread; blocks. The log and the trace remain the caller's."""
         if not self.ended.done():
             self.ended.cancel()
-        self._disk.shutdown(wait=True)
+        self._disk.close()
         self._checkpoints.close()
 
-    def _post(self, event: Event, source: Source | None = None) -> None:
-        self._waiting.append((event, source))
-        self._call_turn()
-
-    def _call_turn(self) -> None:
+    def call_turn(self) -> None:
         """Have a turn soon: whatever else has already arrived will be part of it."""
         if not self._turn_is_due:
             self._turn_is_due = True
             self._loop.call_soon(self._turn)
 
+    def _post(self, event: Event, source: Source | None = None) -> None:
+        self._waiting.append((event, source))
+        self.call_turn()
+
     def _tick(self) -> None:
         if not self.ended.done():
-            self._post(Tick(self._now_ms(), self._random.random()))
+            now_ms = self._now_ms()
+            self.gateway.tick(now_ms)
+            self._post(Tick(now_ms, self._random.random()))
             self._loop.call_later(self._tick_s, self._tick)
 
     def _now_ms(self) -> int:
         return time.monotonic_ns() // 1_000_000
+
+    # A turn ------------------------------------------------------------------------------
 
     def _turn(self) -> None:
         self._turn_is_due = False
         if self.ended.done():
             return
         try:
-            self._step_all()
-            self._sync()
+            waiting, self._waiting = self._waiting, []
+            for event, source in waiting:
+                self._step(event, source)
+            if not self._said_stop:
+                self._serve()
             self._release()
+            self._sync()
         except Exception as error:
             self.fail(error)
 
-    def _step_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        requests, self._requests = self._requests, []
-        if requests:
-            waiting.append((Submitted(tuple(requests)), None))
-        for event, source in waiting:
-            if self._said_stop and not isinstance(event, Persisted):
-                continue
-            self._said_stop = self._said_stop or isinstance(event, Stop)
-            try:
-                effects = self.replica.step(event)
-            except PeerError as error:
-                if source is not None:
-                    source.close(str(error))
-                continue
-            self._carry_out(effects)
+    def _step(self, event: Event, source: Source | None = None) -> None:
+        if self._said_stop and not isinstance(event, Persisted):
+            return
+        self._said_stop = self._said_stop or isinstance(event, Stop)
+        try:
+            effects = self.replica.step(event)
+        except PeerError as error:
+            if source is not None:
+                source.close(str(error))
+            return
+        self._carry_out(effects)
+
+    def _serve(self) -> None:
+        """Give the leader, this node or another, what the gateway's clients want."""
+        status = self.replica.status()
+        if (status.leader, status.promised) != self._leader:
+            self._leader = (status.leader, status.promised)
+            self.gateway.leader_changed()
+        if status.role == "leader":
+            for number in self.gateway.rounds_due():
+                self._step(self._asked(self._node, number))
+            if values := self.gateway.batches_due(WINDOW_LEADING if self.replica.is_ready else 0):
+                self._step(self._submitted(values))
+            if self._others_wait:
+                self._others_wait = False
+                self._step(Announce())
+        elif status.leader is not None and status.leader != self._node:
+            for number in self.gateway.rounds_due():
+                self._send(status.leader, AskIndex(number))
+            if values := self.gateway.batches_due(WINDOW_FOLLOWING):
+                self._send(status.leader, Forward(tuple(values)))
+
+    def _submitted(self, values: Iterable[Value]) -> Submitted:
+        """Batches under tickets that nobody looks at: a gateway waits until it applies what it wants."""
+        requests = []
+        for value in values:
+            self._tickets += 1
+            requests.append((self._tickets, value))
+        return Submitted(tuple(requests))
+
+    def _asked(self, node: str, number: int) -> Asked:
+        self._tickets += 1
+        self._rounds[self._tickets] = (node, number)
+        return Asked((self._tickets,))
+
+    # Effects -----------------------------------------------------------------------------
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -200,15 +258,22 @@ class Driver:
                 self._unsynced.append(effect)
             elif isinstance(effect, Apply):
                 self._apply(effect)
+            elif isinstance(effect, Readable):
+                self._tell(effect)
             elif isinstance(effect, Refuse):
-                self._refuse(effect)
+                for ticket in effect.tickets:
+                    self._rounds.pop(ticket, None)
             else:
                 self._checkpoints.carry_out(effect)
+                if isinstance(effect, Restore):
+                    self.gateway.skipped()
 
     def _record(self, line: Line) -> None:
         if self._trace is not None:
-            self._trace.write(line.event, line.fields(), recv=line.received(), send=line.sent())
+            self._trace.write(line)
         for sent in line.send:
+            if sent.to == (self._node,):
+                continue
             payload = encode(sent.message)
             if len(payload) > PEER_BYTES_MAX:
                 log.error(
@@ -217,51 +282,64 @@ class Driver:
                 continue
             frame = encode_frame(payload)
             for node in sent.to:
-                if node != self.replica.config.node:
-                    self._outgoing.setdefault(node, []).append(frame)
+                if node == self._node:
+                    continue
+                self._outgoing.setdefault(node, []).append(frame)
         if line.event == "stop":
             self._loop.call_soon(self._end)
+        elif line.event == "prepare":
+            self.ballots_opened += 1
+        elif line.event == "lead":
+            self.elections_won += 1
 
     def _apply(self, effect: Apply) -> None:
         for slot, value in effect.entries:
-            result = self.machine.apply(slot, value)
-            ticket = effect.tickets.get(slot)
-            if ticket is not None:
-                assert result is not None, "nobody asks for a no-op"
-                asker, number = self._askers.pop(ticket)
-                self._reply(asker, Answer(number, result))
+            applied = self.machine.apply(slot, value)
+            if applied is not None:
+                self.gateway.applied(applied)
+                self._others_wait = self._others_wait or applied.gateway != self.gateway.name
 
-    def _refuse(self, effect: Refuse) -> None:
+    def _tell(self, effect: Readable) -> None:
         for ticket in effect.tickets:
-            asker, number = self._askers.pop(ticket)
-            self._reply(asker, Elsewhere(number, effect.reason, effect.leader))
+            node, number = self._rounds.pop(ticket)
+            if node == self._node:
+                self.gateway.readable(number, effect.index)
+            else:
+                self._send(node, TellIndex(number, effect.index))
 
-    def _reply(self, asker: Asker, reply: Reply) -> None:
-        asker.reply(reply)
-        self._answered.add(asker)
+    def _send(self, node: str, errand: Errand) -> None:
+        self._outgoing.setdefault(node, []).append(encode_frame(encode(errand)))
+
+    def _release(self) -> None:
+        """What has been decided becomes visible: first in the trace, then to others."""
+        if self._trace is not None:
+            self._trace.flush()
+        outgoing, self._outgoing = self._outgoing, {}
+        for node, frames in outgoing.items():
+            self._carry(node, b"".join(frames))
+        self.gateway.answer_reads()
+        self.gateway.flush()
+
+    # The disk ----------------------------------------------------------------------------
 
     def _sync(self) -> None:
         """Start one write and one sync for everything that waits for the disk, unless one is under way."""
-        if not self._unsynced or self._syncing:
-            return
-        self._syncing, self._unsynced = self._unsynced, []
-        self._write()
+        if self._unsynced and not self._syncing:
+            self._syncing, self._unsynced = self._unsynced, []
+            self._write()
 
     def _write(self) -> None:
-        records = [record for persist in self._syncing for record in persist.records]
-        self._disk.submit(self._durable.commit, records).add_done_callback(
-            lambda done: self._loop.call_soon_threadsafe(self._synced, done.exception())
-        )
+        self._disk.commit([record for persist in self._syncing for record in persist.records], self._synced)
 
-    def _synced(self, error: BaseException | None) -> None:
-        if isinstance(error, DiskFull):
-            self._wait_for_room(error)
+    def _synced(self, failure: Exception | None) -> None:
+        if isinstance(failure, DiskFull):
+            self._wait_for_room(failure)
             return
-        if isinstance(error, Exception):
-            self.fail(error)
+        if failure is not None:
+            self.fail(failure)
             return
-        if self._is_full:
-            self._is_full = False
+        if self.gateway.is_blocked:
+            self.gateway.is_blocked = False
             log.info("there is room on the disk again")
         number = self._syncing[-1].number
         self._syncing = []
@@ -272,22 +350,11 @@ class Driver:
 
         If the log has not survived the error, the next attempt says so and ends this.
         """
-        if not self._is_full:
-            self._is_full = True
+        if not self.gateway.is_blocked:
+            self.gateway.is_blocked = True
             log.error("%s; until then this node accepts nothing", error)
         if not self.ended.done():
             self._loop.call_later(ROOM_S, self._write)
-
-    def _release(self) -> None:
-        """What has been decided becomes visible: first in the trace, then to others."""
-        if self._trace is not None:
-            self._trace.flush()
-        outgoing, self._outgoing = self._outgoing, {}
-        for node, frames in outgoing.items():
-            self._carry(node, b"".join(frames))
-        answered, self._answered = self._answered, set()
-        for asker in answered:
-            asker.flush()
 
     def _end(self) -> None:
         if not self.ended.done():

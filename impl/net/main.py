@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
-import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..core.errors import BrokenAgreement
 from ..settings import Settings, SettingsError, load_settings
 from ..storage import StorageError
 from .errors import NetError
+from .logs import begin_logging
 from .node import serve
 
 REFUSALS: Final = (SettingsError, StorageError, TraceError, NetError)
@@ -49,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--config", type=Path, required=True, metavar="FILE", help="the node's settings, a TOML file"
     )
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        run(load_settings(given.config))
+        settings = load_settings(given.config)
+        begin_logging(settings.log, settings.node)
+        run(settings)
     except REFUSALS as error:
         print(f"quorate: {error}", file=sys.stderr)
         return 2

@@ -8,25 +8,35 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import shutil
 import signal
 import socket
+import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
-from ...traces import Recorder, TraceError
+from ...traces import Recorder
 from ..core.replica import Replica
-from ..kv import KeyValue
+from ..kv.machine import KeyValue
 from ..settings import Address, Settings
 from ..storage import DurableLog, Identity
+from .admin import Admin
 from .checkpoints import load
-from .clients import ClientConnection
+from .clients import ClientConnection, Front
 from .driver import Driver
 from .errors import AddressError, NetError
-from .peers import Incoming, Outgoing
+from .peers import HELLO_S_MAX, Incoming, Outgoing
+from .tls import for_clients, for_peers
+from .tracer import Tracer
 from .wire import PROTOCOL, Hello, NodeStatus
 
 log = logging.getLogger("quorate.node")
+
+POLL_S: Final = 0.01
+HANDOVER_S_MAX: Final = 0.5
+"""A leader that stops does not wait longer for another to take over."""
 
 Connection = TypeVar("Connection", Incoming, ClientConnection)
 
@@ -58,7 +68,9 @@ class Node:
         self._cleanup = AsyncExitStack()
         self._peers: dict[str, Outgoing] = {}
         self._heard: set[Incoming] = set()
-        self._clients: set[ClientConnection] = set()
+        self._draining: asyncio.Task[None] | None = None
+        self._addresses: dict[str, str] = {}
+        """Where clients reach each node that said so."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -72,28 +84,64 @@ class Node:
         await self._cleanup.aclose()
 
     def stop(self) -> None:
-        """Stop in order, and not in order if that takes too long; `driver.ended` is done then."""
+        """Drain and stop in order, and not in order if that takes too long; `driver.ended` is done then."""
         patience_ms = self._settings.timing.stop_ms_max
         late = NetError(
             f"node {self._settings.node}: the stop took more than {patience_ms} ms and was cut short"
         )
         asyncio.get_running_loop().call_later(patience_ms / 1000, self.driver.fail, late)
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain(patience_ms / 2000), name="drain")
+
+    async def _drain(self, seconds: float) -> None:
+        """Begin nothing new, answer what was begun, have another node lead, and stop."""
+        self._front.closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.driver.gateway.is_idle:
+                    await asyncio.sleep(POLL_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, HANDOVER_S_MAX)):
+                await self._hand_over()
         self.driver.stop()
 
-    def status(self, number: int = 0) -> NodeStatus:
-        """What this node knows, as the answer to question `number`."""
+    async def _hand_over(self) -> None:
         replica = self.driver.replica
+        for peer in [name for name, outgoing in self._peers.items() if outgoing.is_open]:
+            if replica.status().role != "leader":
+                return
+            self.driver.transfer(peer)
+            for _ in range(10):
+                await asyncio.sleep(POLL_S)
+                if replica.status().role != "leader":
+                    return
+
+    def status(self) -> NodeStatus:
+        """What this node knows."""
+        replica, gateway, machine = self.driver.replica, self.driver.gateway, self.driver.machine
         seen = replica.status()
         return NodeStatus(
-            number=number,
             node=replica.config.node,
+            nodes=replica.config.nodes,
             boot=replica.config.boot,
             role=seen.role,
             leader=seen.leader,
             promised=seen.promised,
             committed=seen.committed,
-            applied=self.driver.machine.applied,
+            inherited=seen.inherited,
+            applied=machine.applied,
             batches=self._durable.batches,
+            leader_address=None if seen.leader is None else self._addresses.get(seen.leader),
+            ballots_opened=self.driver.ballots_opened,
+            elections_won=self.driver.elections_won,
+            commands=gateway.commands,
+            queries=gateway.queries,
+            waiting=gateway.held,
+            connections=len(self._front.connections),
+            keys=len(machine.store.items),
+            sessions=len(machine.sessions),
+            tracing=self._tracer is not None and self._tracer.is_on,
+            disk_free_bytes=shutil.disk_usage(self._settings.data).free,
         )
 
     async def _begin(self) -> None:
@@ -103,11 +151,31 @@ class Node:
         self._cleanup.callback(self._durable.close)
         if opened.torn is not None:
             log.warning("%s; nobody was told of it, and it was cleared", opened.torn)
-        trace = self._open_trace(opened.boot)
+        self._tracer = self._open_trace(opened.boot)
         config = settings.replica_config(opened.boot)
         machine = KeyValue() if opened.checkpoint is None else load(opened.checkpoint)
-        self.driver = Driver(Replica(config, opened.state), self._durable, trace, machine, self._carry)
+        self.driver = Driver(
+            Replica(config, opened.state),
+            self._durable,
+            self._tracer,
+            machine,
+            self._carry,
+            patience_ms=settings.clients.patience_ms,
+        )
         self._cleanup.callback(self.driver.close)
+        checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quorate-password")
+        self._cleanup.callback(checker.shutdown, wait=False)
+        self._front = Front(
+            self.driver.gateway,
+            self.driver.machine,
+            self.driver.call_turn,
+            self.status,
+            settings.clients.password,
+            checker,
+            settings.clients.redirect,
+            settings.clients.max,
+        )
+        self._addresses[settings.node] = str(settings.client)
         hello = Hello(
             PROTOCOL,
             settings.cluster,
@@ -116,45 +184,96 @@ class Node:
             config.nodes,
             config.phase1_size,
             config.phase2_size,
+            str(settings.client),
+        )
+        tls = settings.tls
+        await self._listen(
+            settings.peer,
+            lambda: self._incoming(hello),
+            self._heard,
+            None if tls is None else for_peers(tls, ssl.Purpose.CLIENT_AUTH),
         )
         await self._listen(
-            settings.peer, lambda: Incoming(hello, self.driver.receive, self._heard), self._heard
+            settings.client,
+            lambda: ClientConnection(self._front),
+            self._front.connections,
+            None if tls is None or not tls.clients else for_clients(tls),
         )
-        await self._listen(settings.client, self._client, self._clients)
+        if settings.admin is not None:
+            await self._administer(settings.admin)
         log.info(
             "node %s of cluster %s, boot %d: peers at %s, clients at %s, %d batches recovered",
             settings.node, settings.cluster, opened.boot, settings.peer, settings.client, opened.batches,
         )  # fmt: skip
         self.driver.start()
+        sweeping = asyncio.create_task(self._sweep(settings.clients.idle_ms_max / 1000), name="sweep")
+        self._cleanup.push_async_callback(_cancelled, sweeping)
         for peer in config.peers:
             self._dial(peer, hello)
 
-    def _open_trace(self, boot: int) -> Recorder | None:
-        if self._settings.trace is None:
+    def _open_trace(self, boot: int) -> Tracer | None:
+        settings = self._settings
+        if settings.trace is None:
             return None
-        trace = Recorder(self._settings.trace, self._settings.node, boot)
-        self._cleanup.callback(_close_trace, trace)
+        recorder = Recorder(settings.trace, settings.node, boot, file_bytes_max=settings.trace_file_bytes)
+        trace = Tracer(recorder, whole=settings.trace_values == "whole")
+        self._cleanup.callback(trace.close)
         return trace
 
-    def _client(self) -> ClientConnection:
-        return ClientConnection(self.driver, self.status, self._clients)
+    async def _sweep(self, idle_s_max: float) -> None:
+        """End the connections that began something and do not go on, or do not say who they are."""
+        while True:
+            await asyncio.sleep(idle_s_max / 2)
+            for client in [one for one in self._front.connections if one.is_idle_too_long()]:
+                client.drop("nothing came for too long")
+
+    def _incoming(self, hello: Hello) -> Incoming:
+        return Incoming(hello, self.driver.receive, self.driver.run_errand, self._met, self._heard)
+
+    def _met(self, peer: Hello) -> None:
+        self._addresses[peer.node] = peer.clients
 
     def _carry(self, peer: str, frames: bytes) -> None:
         self._peers[peer].send(frames)
 
     def _dial(self, peer: str, hello: Hello) -> None:
         address = self._settings.peers[peer]
-        outgoing = Outgoing(peer, address, hello, self._settings.timing.reconnect_ms_max)
+        tls = self._settings.tls
+        outgoing = Outgoing(
+            peer,
+            address,
+            hello,
+            self._settings.timing.reconnect_ms_max,
+            None if tls is None else for_peers(tls, ssl.Purpose.SERVER_AUTH),
+        )
         self._peers[peer] = outgoing
         task = asyncio.create_task(outgoing.keep_connected(), name=f"dial {peer}")
         self._cleanup.push_async_callback(_cancelled, task)
 
+    async def _administer(self, address: Address) -> None:
+        admin = Admin(self.status, self.driver.transfer)
+        try:
+            server = await asyncio.start_server(admin.serve, address.host, address.port, limit=1 << 14)
+        except OSError as error:
+            raise _cannot_listen(address, error) from error
+        self._cleanup.callback(server.close)
+
     async def _listen(
-        self, address: Address, protocol: Callable[[], Connection], connections: set[Connection]
+        self,
+        address: Address,
+        protocol: Callable[[], Connection],
+        connections: set[Connection],
+        tls: ssl.SSLContext | None,
     ) -> None:
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(protocol, address.host, address.port)
+            server = await loop.create_server(
+                protocol,
+                address.host,
+                address.port,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else HELLO_S_MAX,
+            )
         except OSError as error:
             raise _cannot_listen(address, error) from error
         self._cleanup.callback(_close_all, server, connections)
@@ -164,12 +283,6 @@ def _close_all(server: asyncio.Server, connections: set[Connection]) -> None:
     server.close()
     for connection in tuple(connections):
         connection.close()
-
-
-def _close_trace(trace: Recorder) -> None:
-    """When the trace is what failed, its error is on its way already."""
-    with suppress(TraceError):
-        trace.close()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

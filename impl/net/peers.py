@@ -10,16 +10,18 @@ import asyncio
 import logging
 import random
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ..core.messages import AnyMessage
+from ..core.messages import AnyMessage, Message
 from ..settings import Address
 from .errors import MalformedFrame, NetError, Stranger
 from .framing import HELLO_BYTES_MAX, PEER_BYTES_MAX, FrameDecoder, encode_frame
 from .stream import Stream, as_stream
-from .wire import Hello, Rejected, decode_greeting, decode_message, encode
+from .tls import proves
+from .wire import Errand, Hello, Rejected, decode_greeting, decode_message, encode
 
 QUEUE_BYTES_MAX: Final = 64 << 20
 """What waits for one peer; beyond it the oldest is dropped. The replicas ask again for what they miss."""
@@ -31,6 +33,9 @@ RECONNECT_S_MIN: Final = 0.02
 log = logging.getLogger("quorate.net")
 
 Receive = Callable[[AnyMessage, "Incoming"], None]
+RunErrand = Callable[[Errand, str], None]
+Greeted = Callable[[Hello], None]
+"""Told of each peer that said who it is."""
 
 
 def why_stranger(ours: Hello, theirs: Hello) -> str | None:
@@ -49,8 +54,16 @@ def why_stranger(ours: Hello, theirs: Hello) -> str | None:
 class Outgoing:
     """All that is said to one peer, over one connection that is made again whenever it breaks."""
 
-    def __init__(self, peer: str, address: Address, hello: Hello, reconnect_ms_max: int) -> None:
+    def __init__(
+        self,
+        peer: str,
+        address: Address,
+        hello: Hello,
+        reconnect_ms_max: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.peer = peer
+        self._tls = tls
         self._address = address
         self._hello = hello
         self._pause_s_max = reconnect_ms_max / 1000
@@ -60,6 +73,11 @@ class Outgoing:
         self._complaint = ""
         self.dropped = 0
         """Frames that were lost because too much waited."""
+
+    @property
+    def is_open(self) -> bool:
+        """Is the peer reached just now?"""
+        return self._speaker is not None and self._speaker.open
 
     def send(self, frame: bytes) -> None:
         """Send a frame, now or when the peer can be reached; it may be lost."""
@@ -103,13 +121,17 @@ class Outgoing:
     async def _connect(self, speaker: _Speaker) -> None:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(HELLO_S_MAX):
-            await loop.create_connection(lambda: speaker, self._address.host, self._address.port)
+            await loop.create_connection(
+                lambda: speaker, self._address.host, self._address.port, ssl=self._tls
+            )
             theirs = await speaker.greeted
         if theirs.node != self.peer:
             raise Stranger(
                 f"{self._address} is node {theirs.node!r}, not {self.peer!r}; check the peers' addresses"
             )
         reason = why_stranger(self._hello, theirs)
+        if reason is None and not speaker.proves(theirs):
+            reason = f"shows no certificate of node {theirs.node}; check its tls settings"
         if reason is not None:
             raise Stranger(f"{self._address} {reason}")
 
@@ -137,6 +159,10 @@ class _Speaker(asyncio.Protocol):
     def write(self, frame: bytes) -> None:
         assert self._transport is not None
         self._transport.write(frame)
+
+    def proves(self, theirs: Hello) -> bool:
+        """Did the other end show the certificate of whom it says it is?"""
+        return self._transport is not None and proves(self._transport, theirs.node, theirs.cluster)
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -192,9 +218,18 @@ class _Speaker(asyncio.Protocol):
 class Incoming(asyncio.Protocol):
     """The dialled end of a connection: hears a hello, says one, and from then on only listens."""
 
-    def __init__(self, hello: Hello, receive: Receive, connections: set[Incoming]) -> None:
+    def __init__(
+        self,
+        hello: Hello,
+        receive: Receive,
+        run_errand: RunErrand,
+        greeted: Greeted,
+        connections: set[Incoming],
+    ) -> None:
         self._hello = hello
         self._receive = receive
+        self._run_errand = run_errand
+        self._greeted = greeted
         self._connections = connections
         self._decoder = FrameDecoder(HELLO_BYTES_MAX)
         self._transport: Stream | None = None
@@ -231,14 +266,21 @@ class Incoming(asyncio.Protocol):
             raise MalformedFrame("a connection must begin with a hello")
         assert self._transport is not None
         reason = why_stranger(self._hello, theirs)
+        if reason is None and not proves(self._transport, theirs.node, theirs.cluster):
+            reason = f"shows no certificate of node {theirs.node}; check its tls settings"
         if reason is not None:
             self._transport.write(encode_frame(encode(Rejected(reason))))
             raise Stranger(f"the node that dialled {reason}")
         self._peer = theirs.node
+        self._greeted(theirs)
         self._decoder.frame_bytes_max = PEER_BYTES_MAX
         self._transport.write(encode_frame(encode(self._hello)))
 
-    def _hear(self, message: AnyMessage) -> None:
+    def _hear(self, message: AnyMessage | Errand) -> None:
+        if not isinstance(message, Message):
+            assert self._peer is not None, "who has not said hello is not heard"
+            self._run_errand(message, self._peer)
+            return
         if message.sender != self._peer:
             raise Stranger(f"it sent a message of {message.sender!r}; a node speaks for itself alone")
         self._receive(message, self)

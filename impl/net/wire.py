@@ -1,8 +1,7 @@
-"""What processes say to each other beside the replicas' messages: who they are, and what clients ask and get.
+"""What nodes say to each other beside the replicas' messages: who they are, and what their clients want.
 
-It does not know sockets. Everything is a MessagePack array whose first element is its tag. Between nodes: a `Hello`
-each way, then the replicas' messages (`impl.core.messages`). Between a client and a node: requests one way,
-answers the other, in any order, paired by their number.
+It does not know sockets. Everything is a MessagePack array whose first element is its tag: a `Hello` each way, then the
+replicas' messages (`impl.core.messages`), and errands for each other's clients. Clients speak RESP (`resp`).
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from ..core.messages import AnyMessage
-from ..kv import Result
+from ..core.messages import AnyMessage, Index, Value
 from .errors import MalformedFrame
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Of nodes among themselves; nodes of different ones do not talk."""
 
 
@@ -29,6 +27,8 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
     nodes: tuple[str, ...]
     phase1: int
     phase2: int
+    clients: str
+    """Where clients reach the node, for others to send them there."""
 
 
 class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
@@ -40,49 +40,35 @@ class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
 Greeting: TypeAlias = Hello | Rejected
 
 
-class Command(msgspec.Struct, frozen=True, array_like=True, tag="command", gc=False):
-    """Apply `command`, once. It carries its client's session, so it may be asked again at any node."""
+class Forward(msgspec.Struct, frozen=True, array_like=True, tag="forward", gc=False):
+    """Batches of the sender's clients, for the leader to propose. Whoever does not lead drops them."""
+
+    values: tuple[Value, ...]
+
+
+class AskIndex(msgspec.Struct, frozen=True, array_like=True, tag="ask_index", gc=False):
+    """How much must be applied before the sender's round of reads `number` may be answered? For the leader."""
 
     number: int
-    command: str
 
 
-class AskStatus(msgspec.Struct, frozen=True, array_like=True, tag="status", gc=False):
-    """How do you do?"""
-
-    number: int
-
-
-Request: TypeAlias = Command | AskStatus
-
-
-class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer", gc=False):
-    """The command is applied, durably; `result` is what the state machine said."""
+class TellIndex(msgspec.Struct, frozen=True, array_like=True, tag="tell_index", gc=False):
+    """The leader's answer to `AskIndex`."""
 
     number: int
-    result: Result
+    index: Index
 
 
-class Elsewhere(msgspec.Struct, frozen=True, array_like=True, tag="elsewhere", gc=False):
-    """Not here, or not now: ask `leader` if there is one, else any node in a while. The command may yet be applied."""
-
-    number: int
-    reason: str
-    leader: str | None
+Errand: TypeAlias = Forward | AskIndex | TellIndex
+"""What nodes do for each other's clients; no message of the protocol, and in no trace."""
 
 
-class Invalid(msgspec.Struct, frozen=True, array_like=True, tag="invalid", gc=False):
-    """No node will ever apply this command."""
+class NodeStatus(msgspec.Struct, frozen=True):
+    """What a node knows of itself and of the cluster, in JSON for clients and people."""
 
-    number: int
-    reason: str
-
-
-class NodeStatus(msgspec.Struct, frozen=True, array_like=True, tag="status"):
-    """What a node knows of itself and of the cluster."""
-
-    number: int
     node: str
+    nodes: tuple[str, ...]
+    """All members."""
     boot: int
     role: str
     """leader, candidate or follower."""
@@ -91,20 +77,36 @@ class NodeStatus(msgspec.Struct, frozen=True, array_like=True, tag="status"):
     """The highest ballot that it joined."""
     committed: int
     """Every slot up to it is known to be chosen."""
+    inherited: int
+    """Of a leader: what its predecessors may have committed; it answers nobody before it has, too."""
     applied: int
     """Every slot up to it is in the state machine."""
     batches: int
     """Batches in the durable log: one sync each."""
+    leader_address: str | None = None
+    """Where clients reach the leader, if that is known."""
+    ballots_opened: int = 0
+    """How often this boot ran phase 1."""
+    elections_won: int = 0
+    commands: int = 0
+    """Writes of clients that this boot took, as their gateway."""
+    queries: int = 0
+    """Reads of clients that this boot took."""
+    waiting: int = 0
+    """Commands that are not answered yet."""
+    connections: int = 0
+    keys: int = 0
+    sessions: int = 0
+    tracing: bool = False
+    """Is what it does being recorded?"""
+    disk_free_bytes: int = 0
+    """What the disk has left under the data folder."""
 
-
-Reply: TypeAlias = Answer | Elsewhere | Invalid | NodeStatus
 
 encode: Final = msgspec.msgpack.Encoder().encode
 
 _GREETING: Final[msgspec.msgpack.Decoder[Greeting]] = msgspec.msgpack.Decoder(Greeting)
-_MESSAGE: Final[msgspec.msgpack.Decoder[AnyMessage]] = msgspec.msgpack.Decoder(AnyMessage)
-_REQUEST: Final[msgspec.msgpack.Decoder[Request]] = msgspec.msgpack.Decoder(Request)
-_REPLY: Final[msgspec.msgpack.Decoder[Reply]] = msgspec.msgpack.Decoder(Reply)
+_MESSAGE: Final[msgspec.msgpack.Decoder[AnyMessage | Errand]] = msgspec.msgpack.Decoder(AnyMessage | Errand)
 
 Read = TypeVar("Read")
 
@@ -121,16 +123,6 @@ def decode_greeting(payload: bytes) -> Greeting:
     return _decode(_GREETING, payload, "greeting")
 
 
-def decode_message(payload: bytes) -> AnyMessage:
+def decode_message(payload: bytes) -> AnyMessage | Errand:
     """What a node says to another after the greeting."""
     return _decode(_MESSAGE, payload, "message")
-
-
-def decode_request(payload: bytes) -> Request:
-    """What a client says."""
-    return _decode(_REQUEST, payload, "request")
-
-
-def decode_reply(payload: bytes) -> Reply:
-    """What a client is told."""
-    return _decode(_REPLY, payload, "reply")

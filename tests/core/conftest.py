@@ -21,12 +21,14 @@ from quorate.impl.core.effects import (
     KeepPiece,
     Line,
     Persist,
+    Readable,
     ReadPiece,
     Refuse,
     Restore,
     Truncate,
 )
 from quorate.impl.core.events import (
+    Asked,
     Checkpointed,
     Event,
     Installed,
@@ -114,8 +116,7 @@ class Node:
 
     def state_at(self, slot: int) -> list[tuple[int, str]]:
         """The state machine of the checkpoint: here, all that it was ever handed."""
-        image = self.checkpoints[slot] if slot else b"[]"
-        return msgspec.json.decode(image, type=list[tuple[int, str]])
+        return [tuple(entry) for entry in msgspec.msgpack.decode(self.checkpoints[slot])] if slot else []
 
     def rest_on(self, slot: int, image: bytes) -> None:
         """A checkpoint becomes durable."""
@@ -317,6 +318,11 @@ class Cluster:
         self.answered: dict[int, str] = {}
         self.refused: dict[int, str] = {}
         self.submitted: dict[int, str] = {}
+        self.acknowledged = 0
+        """The last slot whose command was acknowledged, by any node."""
+        self.reads: dict[int, int] = {}
+        """Reads that have no index yet: what was acknowledged when each began."""
+        self.indexes: dict[int, int] = {}
         self._given: dict[int, tuple[str, int]] = {}
         self.story: list[tuple[str, Effect]] = []
 
@@ -384,6 +390,13 @@ class Cluster:
         self._given.update(dict.fromkeys(tickets, (name, self.nodes[name].boot)))
         self.step(name, Submitted(requests))
         return list(tickets)
+
+    def ask(self, name: str) -> int:
+        """Begin a read at a node, and remember how much was acknowledged by anyone until now; its ticket."""
+        ticket = 1_000_000 + len(self.indexes) + len(self.reads)
+        self.reads[ticket] = self.acknowledged
+        self.step(name, Asked((ticket,)))
+        return ticket
 
     def deliver(self, index: int = 0) -> None:
         """Hand over one of the messages under way, unless its receiver is down or cut off."""
@@ -457,8 +470,10 @@ class Cluster:
         chance = self.random.random()
         name = self.random.choice(list(self.nodes))
         node = self.nodes[name]
-        if chance < 0.45:
+        if chance < 0.43:
             self._deliver_any()
+        elif chance < 0.45:
+            self._ask_any()
         elif chance < 0.51:
             self._submit_any()
         elif chance < 0.515:
@@ -488,6 +503,11 @@ class Cluster:
             self.flying.append(self.flying[index])
         self.deliver(index)
 
+    def _ask_any(self) -> None:
+        leading = [name for name, node in self.nodes.items() if node.up and node.status.role == "leader"]
+        if leading:
+            self.ask(self.random.choice(leading))
+
     def _submit_any(self) -> None:
         """Usually to a leader."""
         up = [name for name, node in self.nodes.items() if node.up]
@@ -511,7 +531,7 @@ class Cluster:
             self._answer(node, effect)
         elif isinstance(effect, Checkpoint):
             assert effect.slot == len(node.applied), "the state machine stands where the checkpoint is to be"
-            node.copies[effect.slot] = msgspec.json.encode(node.applied)
+            node.copies[effect.slot] = msgspec.msgpack.encode(node.applied)
             node.jobs.append(effect)
         elif isinstance(effect, Install | ReadPiece):
             node.jobs.append(effect)
@@ -523,6 +543,11 @@ class Cluster:
             assert node.applied == [(s, self.audit.chosen[s]) for s in range(1, effect.slot + 1)]
         elif isinstance(effect, Truncate):
             node.truncate(effect.slot)
+        elif isinstance(effect, Readable):
+            self._read(node, effect)
+        elif isinstance(effect, Refuse) and effect.tickets[0] in self.reads:
+            for ticket in effect.tickets:
+                assert self.reads.pop(ticket) is not None, "answered once"
         elif isinstance(effect, Refuse):
             assert not {*effect.tickets} & {*self.answered, *self.refused}, "answered once"
             self.refused.update(dict.fromkeys(effect.tickets, effect.reason))
@@ -534,6 +559,13 @@ class Cluster:
             assert ticket not in {**self.answered, **self.refused}, "answered once"
             assert self.submitted[ticket] == values[slot]
             self.answered[ticket] = values[slot]
+            self.acknowledged = max(self.acknowledged, slot)
+
+    def _read(self, node: Node, effect: Readable) -> None:
+        for ticket in effect.tickets:
+            begun_at = self.reads.pop(ticket)
+            assert effect.index >= begun_at, f"a stale read at {node.name}"
+            self.indexes[ticket] = effect.index
 
     def _check_rest(self) -> None:
         for ticket, (name, boot) in self._given.items():
@@ -559,6 +591,8 @@ def _sentence(effect: Effect) -> str:
         return f"refuse {list(effect.tickets)}: {effect.reason}; the leader is {effect.leader or 'unknown'}"
     if isinstance(effect, Checkpoint | Truncate | Install | Restore | ReadPiece | KeepPiece):
         return f"{type(effect).__name__} at {effect.slot}"
+    if isinstance(effect, Readable):
+        return f"readable at {effect.index}: {list(effect.tickets)}"
     if isinstance(effect, Apply):
         return f"hand over {_listed(effect.entries)}, answer {list(effect.tickets.values())}"
     head = effect.event
@@ -592,7 +626,7 @@ def _said(data: msgspec.Struct) -> str:
 
 
 def _listed(entries: Iterable[tuple[int, str]]) -> str:
-    return " ".join(f"{slot}={value}" for slot, value in entries)
+    return " ".join(f"{slot}={'noop' if value == NOOP else value}" for slot, value in entries)
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from quorate.impl import image
-from quorate.impl.image import BadImage, freeze, thaw
-from quorate.impl.kv import CompareAndSet, Delete, Get, Increment, KeyValue, Set, encode
+from quorate.impl.kv import image
+from quorate.impl.kv.image import BadImage, freeze, thaw
+from quorate.impl.kv.machine import Batch, KeyValue, encode, transaction
 
 
 def busy(commands=300, seed=1):
@@ -16,27 +16,39 @@ def busy(commands=300, seed=1):
     for slot in range(1, commands + 1):
         client = f"client {chance.randrange(12)}"
         number = sequences[client] = sequences.get(client, 0) + 1
-        if client not in machine.sessions:
+        if client.encode() not in machine.sessions:
             number = sequences[client] = 1
-        head = (client, number, max(1, number - 3))
-        key = f"key {chance.randrange(40)}"
+        head = [text.encode() for text in ("SESSION", client, str(number), str(max(1, number - 3)))]
+        key = f"key {chance.randrange(40)}".encode()
         command = chance.choice(
             [
-                Set(*head, key, "ü" * chance.randrange(30)),
-                Get(*head, key),
-                Delete(*head, key),
-                CompareAndSet(*head, key, chance.randrange(slot), "swapped"),
-                Increment(*head, f"count {key}", 3),
+                [b"SET", key, bytes(range(chance.randrange(256)))],
+                [b"GET", key],
+                [b"MGET", key, b"nothing"],
+                [b"DEL", key],
+                [b"CAS", key, b"%d" % chance.randrange(slot), b"swapped"],
+                [b"INCRBY", b"count " + key, b"3"],
+                [b"INCR", key],
+                transaction((), [[b"SET", key, b"x"], [b"GET", key]]),
             ]
         )
-        machine.apply(slot, encode(command))
+        gateway = chance.choice("abc") + ".1"
+        batch = Batch(gateway, machine.gateways.get(gateway, 0) + 1, [[*head, *command]])
+        assert machine.apply(slot, encode(batch)) is not None
     return machine
+
+
+def said(machine, *commands):
+    """The next batch of gateway a, as it stands in the log."""
+    return encode(Batch("a.1", machine.gateways.get("a.1", 0) + 1, list(commands)))
 
 
 def whole(machine):
     """All that a machine is: the order of its sessions decides which of them goes first."""
     sessions = [(client, s.floor, s.answers) for client, s in machine.sessions.items()]
-    return machine.applied, dict(machine.items), list(machine.items), sessions
+    items = machine.store.items
+    gateways = list(machine.gateways.items())
+    return machine.applied, machine.store.version, gateways, dict(items), list(items), sessions
 
 
 def again(frozen, pieces_bytes=7):
@@ -60,7 +72,7 @@ def test_an_empty_machine_comes_back_empty():
 def test_many_parts_are_as_good_as_few(monkeypatch):
     machine = busy()
     few = len(list(freeze(machine).parts()))
-    monkeypatch.setattr(image, "PART_CHARACTERS", 50)
+    monkeypatch.setattr(image, "PART_BYTES", 50)
     assert len(list(freeze(machine).parts())) > few + 20
     assert whole(again(freeze(machine))) == whole(machine)
 
@@ -69,7 +81,7 @@ def test_what_is_frozen_stays_as_it_was():
     machine = busy()
     frozen, before = freeze(machine), whole(machine)
     for slot in range(301, 400):
-        machine.apply(slot, encode(Set(f"client {slot % 12}", 1, 1, f"key {slot % 40}", "later")))
+        machine.apply(slot, said(machine, [b"SET", b"key %d" % (slot % 40), b"later"]))
     assert whole(machine) != before
     assert whole(again(frozen)) == before
 
@@ -80,10 +92,14 @@ def test_a_machine_that_comes_back_goes_on_alike_and_applies_nothing_twice():
     session = machine.sessions[client]
     number = max(session.answers)
     copy = again(freeze(machine))
-    repeated = encode(Increment(client, number, session.floor, "count", 1))
-    assert copy.apply(301, repeated) == machine.apply(301, repeated) == session.answers[number]
-    for slot in range(302, 340):
-        value = encode(Set(f"new client {slot}", 1, 1, "key", str(slot)))
+    repeated = said(machine, [b"SESSION", client, b"%d" % number, b"%d" % session.floor, b"INCR", b"count"])
+    there, here = copy.apply(301, repeated), machine.apply(301, repeated)
+    assert there == here
+    assert here is not None
+    assert here.replies == [session.answers[number]]
+    assert copy.apply(302, repeated) is machine.apply(302, repeated) is None, "a batch is applied once"
+    for slot in range(303, 340):
+        value = said(machine, [b"SESSION", b"new %d" % slot, b"1", b"1", b"PUT", b"key", b"%d" % slot])
         assert copy.apply(slot, value) == machine.apply(slot, value)
     assert whole(copy) == whole(machine)
 
@@ -107,7 +123,7 @@ def parts():
         (lambda p: p[1:], "does not begin"),
         (lambda p: [], "does not begin"),
         (lambda p: [*p[:-1], p[-1][:-3]], "breaks off"),
-        (lambda p: [image._part(["begins", 2, 1, 0, 0])], "it has version 2, and this is version 1"),
+        (lambda p: [image._part(["begins", 3, 1, 0, [], 0, 0])], "it has version 3, and this is version 2"),
         (lambda p: [p[0], image._part(["locks", []])], "a part 'locks', which is unknown here"),
         (lambda p: [p[0], b"\x01\x00\x00\x00\xc1"], "cannot be read"),
         (lambda p: [p[0], image._part(["keys", [["only a key"]]])], "cannot be read"),

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from quorate.impl.kv import KeyValue
+from quorate.impl.kv.machine import KeyValue
 from quorate.impl.net.cluster import LocalCluster, free_ports
 from quorate.impl.settings import Settings, load_settings
 from quorate.traces import Line, read
 from quorate.traces.events import Apply
 
-Applied = list[tuple[int, str]]
+Applied = list[tuple[int, bytes]]
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
     """Three processes that are running; ended with the test, however it ends."""
-    with LocalCluster(tmp_path / "cluster") as running:
+    with LocalCluster(tmp_path / "cluster", flags={"trace_values": "whole"}) as running:
         yield running
 
 
@@ -46,12 +47,13 @@ def applied() -> Callable[[list[Path]], dict[str, Applied]]:
     """What each node applied, slot by slot: over all its boots, which must agree with each other."""
 
     def of(traces: list[Path]) -> dict[str, Applied]:
-        slots: dict[str, dict[int, str]] = {}
+        slots: dict[str, dict[int, bytes]] = {}
         for located in read(*traces):
             line: Line = located.line
             if isinstance(line, Apply):
                 known = slots.setdefault(line.node, {})
-                for slot, value in line.entries:
+                for slot, text in line.entries:
+                    value = base64.b64decode(text)
                     assert known.setdefault(slot, value) == value, (
                         f"{line.node} applied two values in slot {slot}"
                     )

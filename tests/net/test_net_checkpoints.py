@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quorate.impl.net.client import Client
+from quorate.impl.client import Client
 from quorate.impl.net.cluster import LocalCluster
 from quorate.refinement.conformance import Result, conform
 from quorate.traces import read
@@ -29,12 +29,7 @@ def forgetful(tmp_path: Path) -> Iterator[LocalCluster]:
 
 async def count_up(client: Client, times: int) -> list[int]:
     """Increment a few counters, one after the other, so that every command is a slot of its own."""
-    sums = []
-    for number in range(times):
-        result = await client.increment(f"count {number % KEYS}")
-        assert result.value is not None
-        sums.append(int(result.value))
-    return sums
+    return [await client.increment(f"count {number % KEYS}") for number in range(times)]
 
 
 def counted(cluster: LocalCluster, times: int) -> None:
@@ -51,7 +46,7 @@ def total(cluster: LocalCluster) -> int:
     async def work() -> int:
         async with cluster.client() as client:
             found = [await client.get(f"count {key}") for key in range(KEYS)]
-            return sum(int(result.value or 0) for result in found)
+            return sum(int(value or 0) for value in found)
 
     return asyncio.run(work())
 
@@ -159,9 +154,7 @@ def test_kills_at_any_moment_lose_nothing_and_the_whole_trace_conforms(forgetful
         async def commands(client: Client) -> list[int]:
             sums: list[int] = []
             while not done.is_set():
-                result = await client.increment("count 0")
-                assert result.value is not None
-                sums.append(int(result.value))
+                sums.append(await client.increment("count 0"))
             return sums
 
         async with forgetful.client() as one, forgetful.client() as two:

@@ -6,28 +6,40 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import hiredis
 import pytest
 
-from quorate.impl.kv import NO_SESSION, AnyCommand, Result, decode
-from quorate.impl.net import client as client_module
-from quorate.impl.net.client import FLOOR_STEP, Client, ask_status
+from quorate.impl.client import BadCommand, BlockingClient, Client, NoAnswer, SessionLost, ask_status
+from quorate.impl.client import session as client_module
+from quorate.impl.client.session import FLOOR_STEP
+from quorate.impl.kv.replies import Failure, Reply
 from quorate.impl.net.cluster import free_ports
-from quorate.impl.net.errors import BadCommand, NoAnswer, SessionLost
-from quorate.impl.net.framing import CLIENT_BYTES_MAX, FrameDecoder, encode_frame
-from quorate.impl.net.wire import Answer, Command, Elsewhere, Invalid, Reply, decode_request, encode
+from quorate.impl.net.resp import encode_reply
 from quorate.impl.settings import Address
 
 PATIENCE_S = 60
-Behaviour = Callable[[int, AnyCommand], "Reply | None"]
+Behaviour = Callable[[int, list[bytes]], "Reply | SilenceType"]
+
+
+class SilenceType:
+    """No answer."""
+
+
+SILENCE = SilenceType()
 
 
 class FakeNode:
-    """A node that answers commands as a test wants: `behaviour` gets each one's number; None is silence."""
+    """A node that answers commands as a test wants: `behaviour` gets how many it was asked, and the command.
 
-    def __init__(self, name: str, behaviour: Behaviour) -> None:
+    A reply comes in the order of its command; what follows a silence is silent too.
+    """
+
+    def __init__(self, name: str, behaviour: Behaviour, leader: str | None = None) -> None:
         self.name = name
         self.behaviour = behaviour
-        self.asked: list[tuple[int, AnyCommand]] = []
+        self.leader = leader
+        self.asked: list[list[bytes]] = []
+        self.greeted = 0
         self._writers: list[asyncio.StreamWriter] = []
 
     async def start(self) -> None:
@@ -44,39 +56,48 @@ class FakeNode:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
-        decoder = FrameDecoder(CLIENT_BYTES_MAX)
+        commands = hiredis.Reader()
+        silent = False
         try:
             while data := await reader.read(65536):
-                for payload in decoder.feed(data):
-                    request = decode_request(payload)
-                    assert isinstance(request, Command)
-                    command = decode(request.command)
-                    assert command is not None
-                    self.asked.append((request.number, command))
-                    reply = self.behaviour(request.number, command)
-                    if reply is not None:
-                        writer.write(encode_frame(encode(reply)))
+                commands.feed(data)
+                while (command := commands.gets()) is not False:
+                    reply = self._reply(command)
+                    silent = silent or isinstance(reply, SilenceType)
+                    if not silent:
+                        writer.write(reply if command[0] == b"NONSENSE" else encode_reply(reply, 3))
         except ConnectionError:
             pass
 
+    def _reply(self, command: list[bytes]) -> Any:
+        if command[0] == b"HELLO":
+            self.greeted += 1
+            return {"server": b"quorate"}
+        if command[0] == b"LEADER":
+            return [None if self.leader is None else self.leader.encode(), b"127.0.0.1:1"]
+        self.asked.append(command)
+        return self.behaviour(len(self.asked), command)
 
-def answer(number: int, command: AnyCommand) -> Reply:
-    return Answer(number, Result(command.key, number))
+
+def answer(count: int, command: list[bytes]) -> Reply:
+    """The key, or what a session's command was about."""
+    return command[5] if command[0] == b"SESSION" else command[1]
 
 
-def silence(number: int, command: AnyCommand) -> None:
-    return None
+def silence(count: int, command: list[bytes]) -> SilenceType:
+    return SILENCE
 
 
 def run(
     behaviours: dict[str, Behaviour],
     story: Callable[[Client, dict[str, FakeNode]], Coroutine[Any, Any, None]],
+    leader: str | None = None,
     **options: Any,
 ) -> None:
-    """Tell a story of a client and some nodes."""
+    """Tell a story of a client and some nodes, who say that `leader` leads."""
 
     async def told() -> None:
-        nodes = {name: FakeNode(name, behaviour) for name, behaviour in behaviours.items()}
+        nodes = {name: FakeNode(name, behaviour, leader) for name, behaviour in behaviours.items()}
         for node in nodes.values():
             await node.start()
         try:
@@ -93,50 +114,85 @@ def run(
     asyncio.run(told())
 
 
-def test_a_command_is_answered_by_its_number() -> None:
+def no_leader(count: int, command: list[bytes]) -> Reply:
+    return Failure("NOLEADER nobody leads")
+
+
+def numbers(node: FakeNode) -> list[int]:
+    """The numbers of the session's commands that a node was asked."""
+    return [int(command[2]) for command in node.asked if command[0] == b"SESSION"]
+
+
+def test_commands_in_flight_get_their_own_answers() -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
-        first, second = await asyncio.gather(client.get("x"), client.get("y"))
-        assert (first, second) == (Result("x", 1), Result("y", 2))
+        assert await asyncio.gather(client.get("x"), client.write("DEL", "y"), client.get("z")) == [
+            b"x",
+            b"y",
+            b"z",
+        ]
 
     run({"a": answer}, story)
 
 
-def test_a_redirection_is_followed() -> None:
+def test_the_leader_is_followed() -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
-        client._at, client._order = "a", ["a", "b", "c"]
-        assert (await client.get("x")).value == "x"
-        assert (await client.get("y")).value == "y"
-        assert len(nodes["a"].asked) == 1
-        assert nodes["b"].asked == []
+        assert await client.get("x") == b"x"
+        assert nodes["c"].asked
+        assert not nodes["a"].asked
+        assert not nodes["b"].asked
 
-    run({"a": lambda number, _: Elsewhere(number, "a follower", "c"), "b": silence, "c": answer}, story)
+    run({"a": answer, "b": answer, "c": answer}, story, leader="c")
+
+
+def test_a_leader_that_is_not_there_does_not_keep_the_client_from_the_others() -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        nodes["c"].close()
+        nodes["a"].leader = nodes["b"].leader = "c"
+        asking = asyncio.create_task(client.get("x"))
+        await asyncio.sleep(0.2)
+        nodes["a"].leader = nodes["b"].leader = "b"
+        assert await asking == b"x"
+
+    run({"a": answer, "b": answer, "c": answer}, story)
 
 
 def test_without_a_leader_the_client_asks_the_others_until_there_is_one() -> None:
-    asked: list[int] = []
+    asked: list[bytes] = []
 
-    def later(number: int, command: AnyCommand) -> Reply:
-        asked.append(number)
-        return answer(number, command) if len(asked) > 7 else Elsewhere(number, "no leader", None)
+    def later(count: int, command: list[bytes]) -> Reply:
+        asked.append(command[2])
+        return answer(count, command) if len(asked) > 7 else no_leader(count, command)
 
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
-        assert (await client.get("x")).value == "x"
-        assert set(asked) == {1}
+        assert await client.write("INCR", "x") == b"x"
+        assert set(asked) == {b"1"}
         assert min(len(node.asked) for node in nodes.values()) >= 2
 
     run({"a": later, "b": later, "c": later}, story)
 
 
-def test_a_broken_connection_makes_the_client_ask_again_under_the_same_numbers() -> None:
+@pytest.mark.parametrize("code", ["BUSY", "CLUSTERDOWN", "MOVED", "NOLEADER", "UNCERTAIN"])
+def test_what_says_nothing_about_a_command_is_asked_again_under_its_number(code: str) -> None:
+    def once(count: int, command: list[bytes]) -> Reply:
+        return answer(count, command) if count > 2 else Failure(f"{code} for a while")
+
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
-        waiting = asyncio.gather(*(client.get(str(number)) for number in range(20)))
+        assert await client.write("INCR", "x") == b"x"
+        assert numbers(nodes["a"]) == [1, 1, 1]
+
+    run({"a": once}, story)
+
+
+def test_a_broken_connection_makes_the_client_ask_again_in_order_under_the_same_numbers() -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        waiting = asyncio.gather(*(client.write("INCR", str(number)) for number in range(20)))
         while len(nodes["a"].asked) < 20:
             await asyncio.sleep(0.01)
         nodes["a"].behaviour = answer
         nodes["a"].hang_up()
-        assert [result.value for result in await waiting] == [str(number) for number in range(20)]
-        assert nodes["a"].asked[:20] == nodes["a"].asked[20:]
-        assert {command.client for _, command in nodes["a"].asked} == {client.name}
+        assert await waiting == [str(number).encode() for number in range(20)]
+        assert numbers(nodes["a"]) == [*range(1, 21), *range(1, 21)]
+        assert {command[1] for command in nodes["a"].asked} == {client.name.encode()}
 
     run({"a": silence}, story)
 
@@ -146,7 +202,7 @@ def test_a_silent_node_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> 
 
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
         client._at = "a"
-        assert (await client.get("x")).value == "x"
+        assert await client.get("x") == b"x"
 
     run({"a": silence, "b": answer}, story)
 
@@ -154,19 +210,27 @@ def test_a_silent_node_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_node_that_talks_nonsense_is_left_for_the_next() -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
         client._at = "a"
-        assert (await client.get("x")).value == "x"
+        assert await client.read("NONSENSE", "x") == b"x"
 
-    def nonsense(number: int, command: AnyCommand) -> Any:
-        return ["nonsense", number]
+    def nonsense(count: int, command: list[bytes]) -> Any:
+        return b"nonsense\r\n"
 
-    run({"a": nonsense, "b": answer}, story)
+    def sense(count: int, command: list[bytes]) -> Any:
+        return encode_reply(command[1], 3)
+
+    run({"a": nonsense, "b": sense}, story)
 
 
 def test_time_that_is_up_is_a_clear_error() -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
-        with pytest.raises(NoAnswer, match=r"command 1 .* within 0.1 s .*may have been applied") as caught:
-            await client.get("x")
+        with pytest.raises(
+            NoAnswer, match=r"SET x of client .* within 0.1 s .*may have been applied"
+        ) as caught:
+            await client.write("SET", "x", "1")
         assert "\n" not in str(caught.value)
+        with pytest.raises(NoAnswer) as caught:
+            await client.get("x")
+        assert "applied" not in str(caught.value)
 
     run({"a": silence}, story, timeout_s=0.1)
 
@@ -183,20 +247,21 @@ def test_a_cluster_that_is_not_there_is_named_in_the_error() -> None:
     asyncio.run(told())
 
 
-def test_a_command_that_nobody_will_apply_is_the_callers_fault() -> None:
+def test_a_command_that_the_cluster_refuses_is_the_callers_fault() -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
-        with pytest.raises(BadCommand, match=r"command 1 .*too odd"):
+        with pytest.raises(BadCommand, match=r"GET x .*ERR too odd"):
             await client.get("x")
 
-    run({"a": lambda number, _: Invalid(number, "too odd")}, story)
+    run({"a": lambda count, _: Failure("ERR too odd")}, story)
 
 
-def test_a_session_that_is_gone_is_said_so() -> None:
+@pytest.mark.parametrize("code", ["NOSESSION", "ANSWERED"])
+def test_a_session_that_is_gone_is_said_so(code: str) -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
-        with pytest.raises(SessionLost, match="begin a new one"):
-            await client.get("x")
+        with pytest.raises(SessionLost, match=code):
+            await client.increment("x")
 
-    run({"a": lambda number, _: Answer(number, NO_SESSION)}, story)
+    run({"a": lambda count, _: Failure(f"{code} begin a new one")}, story)
 
 
 def test_many_commands_are_in_flight_but_no_more_than_the_limit() -> None:
@@ -213,22 +278,42 @@ def test_many_commands_are_in_flight_but_no_more_than_the_limit() -> None:
     run({"a": silence}, story, in_flight_max=10)
 
 
-def test_the_floor_rises_in_steps_and_never_above_a_command_that_waits() -> None:
+def test_the_floor_rises_in_steps_and_never_above_a_write_that_waits() -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
-        stuck = asyncio.create_task(client.get("stuck"))
-        await asyncio.sleep(0)
-        for _ in range(2 * FLOOR_STEP):
-            await client.get("x")
-        assert {command.floor for _, command in nodes["a"].asked} == {1}
+        nodes["a"].behaviour = answer
+        for _ in range(FLOOR_STEP):
+            await client.write("INCR", "x")
+        nodes["a"].behaviour = silence
+        stuck = asyncio.create_task(client.write("INCR", "x"))
+        others = [asyncio.create_task(client.write("INCR", "x")) for _ in range(FLOOR_STEP)]
+        while len(nodes["a"].asked) < 2 * FLOOR_STEP + 1:
+            await asyncio.sleep(0.01)
+        floors = [int(command[3]) for command in nodes["a"].asked]
+        assert set(floors) == {1, FLOOR_STEP + 1}
         nodes["a"].behaviour = answer
         nodes["a"].hang_up()
-        await stuck
-        await client.get("x")
-        assert nodes["a"].asked[-1][1].floor == 2 * FLOOR_STEP + 2
+        await asyncio.gather(stuck, *others)
+        await client.write("INCR", "x")
+        assert int(nodes["a"].asked[-1][3]) == 2 * FLOOR_STEP + 2
 
-    run({"a": lambda number, command: None if command.key == "stuck" else answer(number, command)}, story)
+    run({"a": silence}, story, in_flight_max=2 * FLOOR_STEP)
 
 
 def test_a_client_needs_somebody_to_ask() -> None:
     with pytest.raises(ValueError, match="at least one node"):
         Client({})
+
+
+def test_the_blocking_client_asks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        addresses = {name: node.address for name, node in nodes.items()}
+
+        def block() -> None:
+            with BlockingClient(addresses, timeout_s=PATIENCE_S) as blocking:
+                assert blocking.get("x") == b"x"
+                assert blocking.write("DEL", "y") == b"y"
+                assert blocking.read("GET", "z") == b"z"
+
+        await asyncio.to_thread(block)
+
+    run({"a": answer}, story)

@@ -22,7 +22,7 @@ def alive(pid: int) -> bool:
 
 
 def pids(cluster: LocalCluster) -> list[int]:
-    return [process.pid for process in cluster._processes.values()]
+    return [process.pid for process in cluster.processes.values()]
 
 
 def test_leaving_ends_every_process_even_after_an_error(tmp_path: Path) -> None:

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from quorate.impl.core.config import Config
-from quorate.impl.core.effects import Apply, Effect, Line, Persist, Refuse, Sent
+from quorate.impl.core.effects import Apply, Effect, Line, Persist, Readable, Sent
 from quorate.impl.core.errors import PeerError
-from quorate.impl.core.events import Event, Persisted, Received, Start, Stop, Submitted, Tick
+from quorate.impl.core.events import Announce, Asked, Event, Persisted, Received, Start, Stop, Submitted, Tick
 from quorate.impl.core.messages import Ballot, Heartbeat, MessageId
 from quorate.impl.core.records import PromiseRecord, Record
-from quorate.impl.kv import KeyValue, Set, encode
+from quorate.impl.core.replica import Status
+from quorate.impl.kv.machine import Batch, KeyValue, encode
+from quorate.impl.kv.replies import OK, Reply
 from quorate.impl.net.driver import Driver
 from quorate.impl.net.framing import FrameDecoder
-from quorate.impl.net.wire import Answer, Elsewhere, Reply, decode_message
+from quorate.impl.net.wire import AskIndex, Forward, TellIndex, decode_message
 from quorate.impl.storage import DiskFailed, DiskFull
-from quorate.traces import CannotRecord
 
 PATIENCE_S = 60
 BALLOT = Ballot(1, "b")
@@ -48,7 +49,9 @@ class Stage:
         self.disk_goes_on = threading.Event()
         self.disk_goes_on.set()
         self.disk_error: Exception | None = None
-        self.trace_error: Exception | None = None
+        self.seen = Status("follower", None, None, 0)
+        self.is_ready = True
+        self.carried: list[tuple[str, object]] = []
         self._script = script
         self.driver = Driver(self, self, self, KeyValue(), self.carry)  # type: ignore[arg-type]
 
@@ -58,6 +61,9 @@ class Stage:
         if not isinstance(event, Tick):
             self.events.append(event)
         return self._script(event)
+
+    def status(self) -> Status:
+        return self.seen
 
     # the durable log
 
@@ -69,25 +75,24 @@ class Stage:
 
     # the trace
 
-    def write(self, event: str, fields: object, *, recv: object, send: object) -> None:
-        self.happened.append(event)
+    def write(self, line: Line) -> None:
+        self.happened.append(line.event)
 
     def flush(self) -> None:
         if self.happened and self.happened[-1] != "flush":
             self.happened.append("flush")
-        if self.trace_error is not None:
-            raise self.trace_error
 
     # the peers
 
     def carry(self, peer: str, frames: bytes) -> None:
         for payload in FrameDecoder(1000).feed(frames):
-            self.happened.append((peer, decode_message(payload).id.number))
+            message = decode_message(payload)
+            if isinstance(message, Forward | AskIndex | TellIndex):
+                self.carried.append((peer, message))
+            else:
+                self.happened.append((peer, message.id.number))
 
-    # a client
-
-    def reply(self, reply: Reply) -> None:
-        self.happened.append(reply)
+    # a connection
 
     def close(self, reason: str) -> None:
         self.happened.append(reason)
@@ -100,7 +105,7 @@ class Client:
         self.stage = stage
         self.replies: list[Reply] = []
 
-    def reply(self, reply: Reply) -> None:
+    def answer(self, reply: Reply) -> None:
         self.replies.append(reply)
 
     def flush(self) -> None:
@@ -192,28 +197,19 @@ def test_a_full_disk_sends_clients_elsewhere_and_goes_on_when_there_is_room(
     monkeypatch.setattr("quorate.impl.net.driver.ROOM_S", 0.01)
 
     async def story(stage: Stage) -> None:
-        client = Client(stage)
         stage.disk_error = DiskFull("no room")
         stage.driver.start()
         stage.driver.receive(heartbeat(1), stage)
-        while not client.replies:
-            await asyncio.sleep(0.02)
-            stage.driver.submit(client, 7, "x")
-        assert client.replies[0] == Elsewhere(7, "the disk of this node is full", None)
+        await until(lambda: stage.driver.gateway.is_full)
         assert not stage.driver.ended.done()
         assert stage.commits == []
         assert not any(isinstance(event, Persisted) for event in stage.events)
         stage.disk_error = None
-        while not any(isinstance(event, Persisted) for event in stage.events):
-            await asyncio.sleep(0.005)
-        told = len(client.replies)
-        stage.driver.submit(client, 8, "y")
-        await asyncio.sleep(0.05)
-        assert len(client.replies) == told
+        await until(lambda: any(isinstance(event, Persisted) for event in stage.events))
+        assert not stage.driver.gateway.is_full
 
     stage = run(persist_each_message, story)
     assert len(stage.commits) == 1
-    assert any(isinstance(event, Submitted) for event in stage.events)
 
 
 def test_after_a_failure_nothing_more_is_done() -> None:
@@ -230,17 +226,6 @@ def test_after_a_failure_nothing_more_is_done() -> None:
             await stage.driver.ended
 
     assert run(script, story).happened == []
-
-
-def test_a_trace_that_cannot_be_written_ends_the_driver_and_nothing_leaves() -> None:
-    async def story(stage: Stage) -> None:
-        stage.trace_error = CannotRecord("trace", "full", "make room")
-        stage.driver.start()
-        stage.driver.receive(heartbeat(1), stage)
-        with pytest.raises(CannotRecord):
-            await stage.driver.ended
-
-    assert ("b", 1) not in run(persist_each_message, story).happened
 
 
 def test_a_fault_of_the_replica_ends_the_driver_and_nothing_leaves() -> None:
@@ -273,34 +258,162 @@ def test_a_fault_of_a_peer_costs_its_connection_and_no_more() -> None:
     assert "impossible" in run(script, story).happened
 
 
-def test_commands_that_wait_together_travel_together_and_each_gets_its_own_reply() -> None:
-    def command(number: int) -> str:
-        return encode(Set("client", number, 1, f"k{number}", "v"))
+LEADING = Status("leader", "a", BALLOT, 0)
+FOLLOWING = Status("follower", "b", BALLOT, 0)
+INCR = [b"INCR", b"n"]
 
-    def script(event: Event) -> list[Effect]:
-        if not isinstance(event, Submitted):
-            return []
-        (first, value), (second, _) = event.requests
-        return [
-            Apply(((1, "noop"), (2, value)), {2: first}),
-            Refuse((second,), "deposed", "b"),
-        ]
 
+def apply_what_is_submitted(event: Event) -> list[Effect]:
+    if isinstance(event, Submitted):
+        return [Apply(tuple(enumerate((value for _, value in event.requests), 1)), {})]
+    return []
+
+
+def test_commands_that_wait_together_are_one_batch_and_each_gets_its_own_reply() -> None:
     async def story(stage: Stage) -> None:
+        stage.seen = LEADING
+        client, other = Client(stage), Client(stage)
+        stage.driver.start()
+        for asker, command in ((client, INCR), (other, [b"SET", b"x", b"1"]), (client, INCR)):
+            stage.driver.gateway.write(asker, list(command))
+        stage.driver.call_turn()
+        await until(lambda: len(client.replies) == 2)
+        assert client.replies == [1, 2]
+        assert other.replies == [OK]
+
+    stage = run(apply_what_is_submitted, story)
+    assert [len(event.requests) for event in stage.events if isinstance(event, Submitted)] == [1]
+    assert stage.happened.count("answered") == 2
+
+
+def test_a_leader_that_waits_for_its_disk_lets_commands_gather() -> None:
+    async def story(stage: Stage) -> None:
+        stage.seen = LEADING
+        stage.is_ready = False
         client = Client(stage)
         stage.driver.start()
-        stage.driver.submit(client, 71, command(1))
-        stage.driver.submit(client, 72, command(2))
-        await until(lambda: len(client.replies) == 2)
-        answered, refused = client.replies
-        assert isinstance(answered, Answer)
-        assert (answered.number, answered.result.version) == (71, 2)
-        assert refused == Elsewhere(72, "deposed", "b")
-        assert stage.driver.machine.applied == 2
+        for _ in range(5):
+            stage.driver.gateway.write(client, list(INCR))
+            stage.driver.call_turn()
+            await asyncio.sleep(0.01)
+        assert client.replies == []
+        stage.is_ready = True
+        stage.driver.call_turn()
+        await until(lambda: len(client.replies) == 5)
+
+    stage = run(apply_what_is_submitted, story)
+    assert sum(isinstance(event, Submitted) for event in stage.events) == 1
+
+
+def test_a_follower_hands_its_batches_to_the_leader_and_answers_when_it_has_applied_them() -> None:
+    applied: list[Effect] = []
+
+    def script(event: Event) -> list[Effect]:
+        return [applied.pop()] if applied and isinstance(event, Received) else []
+
+    async def story(stage: Stage) -> None:
+        stage.seen = FOLLOWING
+        client = Client(stage)
+        stage.driver.start()
+        stage.driver.gateway.write(client, list(INCR))
+        stage.driver.call_turn()
+        await until(lambda: bool(stage.carried))
+        [(peer, forward)] = stage.carried
+        assert peer == "b"
+        assert isinstance(forward, Forward)
+        assert client.replies == []
+        applied.append(Apply(((1, forward.values[0]),), {}))
+        stage.driver.receive(heartbeat(1), stage)
+        await until(lambda: bool(client.replies))
+        assert client.replies == [1]
+
+    run(script, story)
+
+
+def test_a_new_leader_is_handed_what_is_under_way_in_order_before_anything_new() -> None:
+    async def story(stage: Stage) -> None:
+        stage.seen = FOLLOWING
+        client = Client(stage)
+        stage.driver.start()
+        for number in range(2):
+            stage.driver.gateway.write(client, list(INCR))
+            stage.driver.call_turn()
+            await until(lambda number=number: len(stage.carried) > number)
+        stage.seen = Status("follower", "c", Ballot(2, "c"), 0)
+        stage.driver.gateway.write(client, list(INCR))
+        stage.driver.call_turn()
+        await until(lambda: len(stage.carried) == 3)
+        (_, first), (_, second), (peer, again) = stage.carried
+        assert peer == "c"
+        assert again.values[:2] == (*first.values, *second.values)
+        assert len(again.values) == 3
+
+    run(lambda event: [], story)
+
+
+def test_what_others_forward_is_proposed_and_they_are_told_when_it_is_committed() -> None:
+    value = encode(Batch("b.1", 1, [INCR]))
+
+    async def story(stage: Stage) -> None:
+        stage.seen = LEADING
+        stage.driver.start()
+        stage.driver.run_errand(Forward((value,)), "b")
+        await until(lambda: any(isinstance(event, Announce) for event in stage.events))
+        assert stage.driver.machine.store.items[b"n"][0] == b"1"
+
+    run(apply_what_is_submitted, story)
+
+
+def test_reads_wait_for_their_index_and_share_it() -> None:
+    def script(event: Event) -> list[Effect]:
+        if isinstance(event, Asked):
+            return [Readable(event.tickets, 1)]
+        return apply_what_is_submitted(event)
+
+    async def story(stage: Stage) -> None:
+        stage.seen = LEADING
+        client, writer = Client(stage), Client(stage)
+        stage.driver.start()
+        for _ in range(3):
+            stage.driver.gateway.read(client, [b"GET", b"n"])
+        stage.driver.call_turn()
+        await until(lambda: any(isinstance(event, Asked) for event in stage.events))
+        await asyncio.sleep(0.02)
+        assert client.replies == [], "slot 1 is not applied"
+        stage.driver.gateway.write(writer, list(INCR))
+        stage.driver.call_turn()
+        await until(lambda: len(client.replies) == 3)
+        assert client.replies == [b"1"] * 3
 
     stage = run(script, story)
-    assert sum(isinstance(event, Submitted) for event in stage.events) == 1
-    assert stage.happened.count("answered") == 1
+    assert sum(isinstance(event, Asked) for event in stage.events) == 1
+
+
+def test_a_follower_asks_the_leader_for_the_index_of_its_reads() -> None:
+    async def story(stage: Stage) -> None:
+        stage.seen = FOLLOWING
+        client = Client(stage)
+        stage.driver.start()
+        stage.driver.gateway.read(client, [b"GET", b"n"])
+        stage.driver.call_turn()
+        await until(lambda: stage.carried == [("b", AskIndex(1))])
+        stage.driver.run_errand(TellIndex(1, 0), "b")
+        await until(lambda: client.replies == [None])
+
+    run(lambda event: [], story)
+
+
+def test_a_leader_tells_a_follower_the_index() -> None:
+    def script(event: Event) -> list[Effect]:
+        return [Readable(event.tickets, 7)] if isinstance(event, Asked) else []
+
+    async def story(stage: Stage) -> None:
+        stage.seen = LEADING
+        stage.driver.start()
+        stage.driver.run_errand(AskIndex(3), "c")
+        await until(lambda: stage.carried == [("c", TellIndex(3, 7))])
+
+    run(script, story)
 
 
 def test_an_orderly_stop_waits_for_the_disk_and_ends_with_the_stop_line() -> None:

@@ -14,12 +14,13 @@ from quorate.impl.core.messages import Ballot, Heartbeat, MessageId
 from quorate.impl.net.errors import MalformedFrame
 from quorate.impl.net.framing import FrameDecoder, encode_frame
 from quorate.impl.net.wire import (
-    AskStatus,
+    AskIndex,
+    Forward,
     Hello,
+    Rejected,
+    TellIndex,
     decode_greeting,
     decode_message,
-    decode_reply,
-    decode_request,
     encode,
 )
 
@@ -75,13 +76,14 @@ def test_a_frame_of_the_limit_passes() -> None:
 
 
 def test_messages_pass_and_nothing_else_does() -> None:
-    assert decode_message(encode(HEARTBEAT)) == HEARTBEAT
+    for message in (HEARTBEAT, Forward((b"\0\xff", b"")), AskIndex(3), TellIndex(3, 9)):
+        assert decode_message(encode(message)) == message
     for payload in (
         b"",
         b"\xc1",
         encode(["nonsense", 1]),
         encode(["heartbeat", ["a", 1, 1]]),
-        encode(AskStatus(1)),
+        encode(Rejected("no")),
     ):
         with pytest.raises(MalformedFrame):
             decode_message(payload)
@@ -89,11 +91,11 @@ def test_messages_pass_and_nothing_else_does() -> None:
 
 @given(st.binary(max_size=60))
 def test_no_bytes_break_a_decoder_in_another_way(payload: bytes) -> None:
-    for decode in (decode_greeting, decode_message, decode_request, decode_reply):
+    for decode in (decode_greeting, decode_message):
         _, complaint = attempted(lambda decode=decode: decode(payload))
         assert "\n" not in complaint
 
 
 def test_a_greeting_passes() -> None:
-    hello = Hello(1, "orchard", "a", 3, ("a", "b", "c"), 2, 2)
+    hello = Hello(1, "orchard", "a", 3, ("a", "b", "c"), 2, 2, "127.0.0.1:7001")
     assert decode_greeting(encode(hello)) == hello

@@ -8,16 +8,15 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import hiredis
 import pytest
 
-from quorate.impl.kv import Get, encode
+from quorate.impl.client import Client, Swap
+from quorate.impl.client.link import encode_command
 from quorate.impl.net import driver as driver_module
-from quorate.impl.net import wire
-from quorate.impl.net.client import Client
+from quorate.impl.net.clients import READS_MAX
 from quorate.impl.net.errors import NetError
-from quorate.impl.net.framing import CLIENT_BYTES_MAX, FrameDecoder, encode_frame
 from quorate.impl.net.node import Node
-from quorate.impl.net.wire import Answer, Command, Invalid, decode_reply
 from quorate.impl.settings import Settings
 from quorate.impl.storage import DurableLog, Identity
 
@@ -44,13 +43,18 @@ def test_every_command_does_what_it_says(settings: MakeSettings) -> None:
 
     async def story() -> None:
         async with Node(mine), Client({"a": mine.client}, timeout_s=PATIENCE_S) as client:
-            version = (await client.set("x", "1")).version
-            assert (await client.get("x")).value == "1"
-            assert (await client.compare_and_set("x", version, "5")).error is None
-            assert (await client.compare_and_set("x", version, "9")).error == "the key has another version"
-            assert (await client.increment("x", 2)).value == "7"
-            await client.delete("x")
-            assert (await client.get("x")).value is None
+            version = await client.set("x", "1")
+            assert await client.get("x") == b"1"
+            assert await client.get_item("x") == (b"1", version)
+            assert await client.compare_and_set("x", version, "5") == Swap(True, version + 1)
+            assert await client.compare_and_set("x", version, "9") == Swap(False, version + 1)
+            assert await client.increment("x", 2) == 7
+            assert await client.transact([("SET", "y", 1), ("GET", "x")], {b"y": 0}) == [b"OK", b"7"]
+            assert await client.transact([("SET", "y", 2)], {b"y": 0}) is None
+            assert await client.compare_and_delete("x", version) == Swap(False, version + 2)
+            assert await client.delete("x", "z") == 1
+            assert await client.get("x") is None
+            assert await client.get_item("x") == (None, 0)
 
     run(story())
 
@@ -61,7 +65,7 @@ def test_what_was_answered_is_there_after_a_restart(settings: MakeSettings) -> N
     async def story() -> None:
         for boot in (1, 2, 3):
             async with Node(mine) as node, Client({"a": mine.client}, timeout_s=PATIENCE_S) as client:
-                assert (await client.increment("boots")).value == str(boot)
+                assert await client.increment("boots") == boot
                 assert node.status().boot == boot
 
     run(story())
@@ -85,58 +89,26 @@ def test_a_torn_tail_is_told_and_survived(
     assert f"{segment}: at byte 512" in caplog.text
 
 
-async def ask(writer: asyncio.StreamWriter, numbers: range) -> None:
-    for number in numbers:
-        writer.write(encode_frame(wire.encode(Command(number, encode(Get("slow reader", number, 1, "big"))))))
-    await writer.drain()
-
-
 def test_a_client_that_does_not_read_its_answers_is_not_read_either(settings: MakeSettings) -> None:
     mine = settings("a", **QUICK)
-    big = "x" * (1 << 20)
+    big = bytes(1 << 20)
 
     async def story() -> None:
         async with Node(mine) as node, Client({"a": mine.client}, timeout_s=PATIENCE_S) as client:
             await client.set("big", big)
-            before = node.status().applied
             reader, writer = await asyncio.open_connection(mine.client.host, mine.client.port, limit=1 << 16)
-            await ask(writer, range(1, 41))
-            await until(lambda: node.status().applied == before + 40)
-            await ask(writer, range(41, 81))
+            writer.write(encode_command(("GET", "big")) * 400 + encode_command(("INCR", "n")))
+            await until(lambda: node.status().queries > 0)
             await asyncio.sleep(0.3)
-            assert node.status().applied == before + 40
-            decoder = FrameDecoder(CLIENT_BYTES_MAX)
-            answered: list[int] = []
-            while len(answered) < 80:
-                for payload in decoder.feed(await reader.read(1 << 20)):
-                    reply = decode_reply(payload)
-                    assert isinstance(reply, Answer)
-                    assert reply.result.value == big
-                    answered.append(reply.number)
-            assert answered == list(range(1, 81))
-            writer.close()
-
-    run(story())
-
-
-@pytest.mark.parametrize(
-    "command", ["noop", "", "{}", '["set","c",1,1,"key"]', '["set","c",0,1,"key","value"]']
-)
-def test_what_is_no_command_is_refused_and_never_reaches_the_log(
-    settings: MakeSettings, command: str
-) -> None:
-    mine = settings("a", **QUICK)
-
-    async def story() -> None:
-        async with Node(mine) as node:
-            await until(lambda: node.status().role == "leader")
-            reader, writer = await asyncio.open_connection(mine.client.host, mine.client.port)
-            writer.write(encode_frame(wire.encode(Command(7, command))))
-            [payload] = FrameDecoder(CLIENT_BYTES_MAX).feed(await reader.read(65536))
-            reply = decode_reply(payload)
-            assert isinstance(reply, Invalid)
-            assert reply.number == 7
-            assert node.status().committed == 0
+            assert node.status().queries <= READS_MAX
+            assert node.status().commands == 1
+            replies = hiredis.Reader()
+            answered: list[object] = []
+            while len(answered) < 401:
+                replies.feed(await reader.read(1 << 20))
+                while (reply := replies.gets()) is not False:
+                    answered.append(reply)
+            assert answered == [big] * 400 + [1]
             writer.close()
 
     run(story())

@@ -10,19 +10,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from quorate.impl.client import ask_status
 from quorate.impl.core.messages import Accept, Accepted, Ballot, Heartbeat, MessageId
 from quorate.impl.net import peers
-from quorate.impl.net.client import ask_status
 from quorate.impl.net.cluster import free_ports
 from quorate.impl.net.framing import HELLO_BYTES_MAX, FrameDecoder, encode_frame
 from quorate.impl.net.node import Node
 from quorate.impl.net.peers import Incoming, Outgoing
-from quorate.impl.net.wire import AskStatus, Greeting, Hello, Rejected, decode_greeting, encode
+from quorate.impl.net.wire import PROTOCOL, Greeting, Hello, Rejected, decode_greeting, encode
 from quorate.impl.settings import Address, Settings
 
 MakeSettings = Callable[..., Settings]
 PATIENCE_S = 60
-B = Hello(1, "orchard", "b", 1, ("a", "b", "c"), 2, 2)
+B = Hello(PROTOCOL, "orchard", "b", 1, ("a", "b", "c"), 2, 2, "127.0.0.1:7001")
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
@@ -85,7 +85,7 @@ def with_node(settings: Settings, story: Callable[[Node], Awaitable[None]]) -> N
         ({"cluster": "meadow"}, "is of cluster 'meadow'"),
         ({"node": "x"}, "no peer of a"),
         ({"node": "a"}, "no peer of a"),
-        ({"protocol": 2}, "speaks protocol 2"),
+        ({"protocol": 1}, "speaks protocol 1"),
         ({"nodes": ("a", "b")}, "other members"),
         ({"phase1": 3, "phase2": 1}, "other members or quorums"),
     ],
@@ -210,7 +210,7 @@ def test_a_message_may_be_longer_than_a_hello(settings: MakeSettings) -> None:
         caller = await Caller.dial(mine.peer)
         await caller.say(B)
         assert isinstance(await caller.hear(), Hello)
-        value = "x" * (2 * HELLO_BYTES_MAX)
+        value = b"x" * (2 * HELLO_BYTES_MAX)
         await caller.say(Accept(MessageId("b", 1, 1), Ballot(7, "b"), ((1, value),), 0))
         await until(lambda: node.status().promised == (7, "b"))
         caller.writer.close()
@@ -220,7 +220,7 @@ def test_a_message_may_be_longer_than_a_hello(settings: MakeSettings) -> None:
 
 def test_a_peer_that_reads_slowly_gets_everything_that_fits_the_queue() -> None:
     """More than sockets and buffers hold: some of it has to wait, and goes on when the peer does."""
-    hello = Hello(1, "orchard", "a", 1, ("a", "b", "c"), 2, 2)
+    hello = msgspec.structs.replace(B, node="a")
     frames = 40
     goes_on = asyncio.Event()
     heard = 0
@@ -273,7 +273,11 @@ def test_the_transport_of_another_event_loop_will_do() -> None:
     async def story() -> None:
         heard: list[object] = []
         dialled = Incoming(
-            msgspec.structs.replace(B, node="a"), lambda message, source: heard.append(message), set()
+            msgspec.structs.replace(B, node="a"),
+            lambda message, source: heard.append(message),
+            lambda errand, peer: heard.append(errand),
+            lambda hello: None,
+            set(),
         )
         transport: Any = OtherLoopsTransport()
         dialled.connection_made(transport)
@@ -286,7 +290,9 @@ def test_the_transport_of_another_event_loop_will_do() -> None:
     run(story())
 
 
-@pytest.mark.parametrize("noise", [b"PING\r\nPING\r\n", encode_frame(b"\xc1"), encode_frame(encode(B))])
+@pytest.mark.parametrize(
+    "noise", [b"GET / HTTP/1.1\r\n\r\n", encode_frame(b"\xc1"), b"*1\r\n:1\r\n", b"*0\r\n"]
+)
 def test_noise_at_the_client_port_ends_that_connection_and_nothing_else(
     settings: MakeSettings, noise: bytes
 ) -> None:
@@ -294,7 +300,7 @@ def test_noise_at_the_client_port_ends_that_connection_and_nothing_else(
 
     async def story(node: Node) -> None:
         caller = await Caller.dial(mine.client)
-        await caller.say(AskStatus(1), noise)
+        await caller.say(b"*1\r\n$4\r\nPING\r\n", noise)
         await caller.hear_the_end()
 
     with_node(mine, story)
@@ -354,7 +360,7 @@ class Listener:
 def test_a_peer_is_dialled_until_it_is_there_and_again_when_it_goes(caplog: pytest.LogCaptureFixture) -> None:
     """What waited is sent when it comes; that it cannot be reached is said once, not at every attempt."""
     caplog.set_level(logging.INFO)
-    hello = Hello(1, "orchard", "a", 1, ("a", "b", "c"), 2, 2)
+    hello = msgspec.structs.replace(B, node="a")
 
     async def story() -> None:
         peer = Listener()
@@ -393,7 +399,7 @@ def test_a_peer_is_dialled_until_it_is_there_and_again_when_it_goes(caplog: pyte
 def test_nothing_is_said_to_another_than_the_peer(
     caplog: pytest.LogCaptureFixture, answer: msgspec.Struct | bytes, reason: str
 ) -> None:
-    hello = Hello(1, "orchard", "a", 1, ("a", "b", "c"), 2, 2)
+    hello = msgspec.structs.replace(B, node="a")
     heard = bytearray()
 
     async def stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -46,10 +46,10 @@ def batches() -> list[list[Record]]:
     first, second = Ballot(1, "a"), Ballot(2, "b")
     return [
         [BallotRecord(first), PromiseRecord(first)],
-        [AcceptRecord(first, ((1, "set x 1"), (2, "set y 2")))],
-        [AcceptRecord(first, tuple((slot, f"value {slot} " * 11) for slot in range(3, 15)))],
-        [PromiseRecord(second), AcceptRecord(second, ((2, "set y 2"),))],
-        [AcceptRecord(second, ((15, "tail"),)), AcceptRecord(second, ((16, "end"),))],
+        [AcceptRecord(first, ((1, b"set x 1"), (2, b"set y 2")))],
+        [AcceptRecord(first, tuple((slot, b"value %d " % slot * 11) for slot in range(3, 15)))],
+        [PromiseRecord(second), AcceptRecord(second, ((2, b"set y 2"),))],
+        [AcceptRecord(second, ((15, b"tail"),)), AcceptRecord(second, ((16, b"end"),))],
     ]
 
 

@@ -31,7 +31,7 @@ def opened(folder: Path) -> tuple[DurableLog, Opened]:
 
 
 def accepted(*slots: int, ballot: Ballot = ONE) -> list[Record]:
-    return [AcceptRecord(ballot, tuple((slot, f"value {slot} " * 11) for slot in slots))]
+    return [AcceptRecord(ballot, tuple((slot, b"value %d " % slot * 11) for slot in slots))]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ SEGMENT_BYTES = 4096
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 ballots = st.builds(Ballot, st.integers(1, 5), st.sampled_from("abc"))
-values = st.text(max_size=30) | st.builds(lambda count: "long " * count, st.integers(1, 400))
+values = st.binary(max_size=30) | st.builds(lambda count: b"long " * count, st.integers(1, 400))
 entries = st.lists(st.tuples(st.integers(1, 40), values), min_size=1, max_size=5).map(tuple)
 records: st.SearchStrategy[Record] = (
     st.builds(BallotRecord, ballots)

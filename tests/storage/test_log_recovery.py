@@ -80,8 +80,8 @@ def test_the_boot_number_grows_at_every_start(write_log: Write, open_once: Open)
 def test_segments_follow_each_other_and_a_large_batch_gets_one_to_measure(
     write_log: Write, open_once: Open, identity: Identity
 ) -> None:
-    large = [AcceptRecord(Ballot(1, "a"), ((9, "x" * 10_000),))]
-    small = [[AcceptRecord(Ballot(1, "a"), ((slot, "y" * 400),))] for slot in range(1, 9)]
+    large = [AcceptRecord(Ballot(1, "a"), ((9, b"x" * 10_000),))]
+    small = [[AcceptRecord(Ballot(1, "a"), ((slot, b"y" * 400),))] for slot in range(1, 9)]
     folder = write_log([*small, large, *small])
     assert segment_numbers(folder) == list(range(1, len(segment_numbers(folder)) + 1))
     assert max(segment_path(folder, number).stat().st_size for number in segment_numbers(folder)) > 10_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from quorate.traces import CannotRecord, Recorder, decode_line, events, merge, messages, read
 from quorate.traces.build import Script
+from quorate.traces.files import sources
 
 
 class Ballot(NamedTuple):
@@ -228,3 +230,26 @@ def test_what_was_flushed_survives_a_kill(tmp_path: Path) -> None:
             child.kill()
     reading = read(tmp_path)
     assert len(list(reading)) >= flushed
+
+
+def test_a_full_file_is_continued_in_the_next_and_read_as_one(tmp_path: Path) -> None:
+    with Recorder(tmp_path, "a", 1, file_bytes_max=200) as recorder:
+        for number in range(40):
+            recorder.write("ignore", {"reason": str(number)})
+            recorder.flush()
+    files = sorted(tmp_path.iterdir(), reverse=True)
+    assert len(files) > 10, "and so numbers of one digit and of two"
+    assert all(file.stat().st_size <= 300 for file in files)
+    [source] = sources(files)
+    for _ in range(2):  # the second time it knows how long each file is
+        lines = list(source.lines())
+        assert [json.loads(line.text)["reason"] for line in lines] == [str(number) for number in range(40)]
+        assert [line.number for line in lines] == list(range(1, 41))
+        for line in lines:
+            assert next(source.lines(line.number, line.offset)) == line
+
+
+def test_a_continuation_without_its_beginning_is_a_file_of_its_own(tmp_path: Path) -> None:
+    lonely = tmp_path / "a-1.2.ndjson"
+    lonely.write_text("{}\n")
+    assert [source.name for source in sources([lonely])] == [str(lonely)]

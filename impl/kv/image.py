@@ -3,7 +3,8 @@
 It does not know files or checkpoints.  An image is a row of parts, each a length in four bytes and a MessagePack array
 whose first element names it:
 
-    begins    the version of the image, the last slot that was applied, how many keys and sessions follow
+    begins    the version of the image, the last slot that was applied, how many writes there were, the gateways and
+              their last batches, the one that spoke last at the end, how many keys and sessions follow
     keys      some of the keys: key, value, version
     sessions  some of the sessions, the one that spoke last at the end: client, floor, and number and answer of each
 
@@ -19,16 +20,18 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from .kv import Item, KeyValue, Result, Session
+from .commands import Item
+from .machine import KeyValue, Session
+from .replies import Failure, Reply, Word
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-PART_CHARACTERS: Final = 1 << 18
+PART_BYTES: Final = 1 << 18
 """A part ends with the key or session that makes it as large as this."""
 
 _LENGTH_BYTES: Final = 4
 
-Kept: TypeAlias = tuple[str, int, dict[int, Result]]
+Kept: TypeAlias = tuple[bytes, int, dict[int, Reply]]
 """A session: client, floor, answers."""
 
 
@@ -41,26 +44,29 @@ class Frozen:
     """A state machine as it was at one moment."""
 
     applied: int
-    items: dict[str, Item]
+    version: int
+    gateways: list[tuple[str, int]]
+    items: dict[bytes, Item]
     sessions: list[Kept]
 
     def parts(self) -> Iterator[bytes]:
         """The image, part by part."""
-        yield _part(["begins", VERSION, self.applied, len(self.items), len(self.sessions)])
+        counts = (len(self.items), len(self.sessions))
+        yield _part(["begins", VERSION, self.applied, self.version, self.gateways, *counts])
         rows: list[object] = []
         size = 0
-        for key, item in self.items.items():
-            rows.append((key, item.value, item.version))
-            size += len(key) + len(item.value)
-            if size >= PART_CHARACTERS:
+        for key, (value, version) in self.items.items():
+            rows.append((key, value, version))
+            size += len(key) + len(value)
+            if size >= PART_BYTES:
                 yield _part(["keys", rows])
                 rows, size = [], 0
         yield _part(["keys", rows])
         rows, size = [], 0
         for client, floor, answers in self.sessions:
             rows.append((client, floor, list(answers.items())))
-            size += len(client) + sum(len(answer.value or "") + 32 for answer in answers.values())
-            if size >= PART_CHARACTERS:
+            size += len(client) + sum(map(_size, answers.values()))
+            if size >= PART_BYTES:
                 yield _part(["sessions", rows])
                 rows, size = [], 0
         yield _part(["sessions", rows])
@@ -69,7 +75,8 @@ class Frozen:
 def freeze(machine: KeyValue) -> Frozen:
     """The machine as it is now, whatever becomes of it."""
     sessions = [(client, s.floor, dict(s.answers)) for client, s in machine.sessions.items()]
-    return Frozen(machine.applied, dict(machine.items), sessions)
+    gateways = list(machine.gateways.items())
+    return Frozen(machine.applied, machine.store.version, gateways, dict(machine.store.items), sessions)
 
 
 def thaw(image: Iterable[bytes], machine: KeyValue) -> None:
@@ -83,28 +90,48 @@ def thaw(image: Iterable[bytes], machine: KeyValue) -> None:
         raise BadImage("it does not begin as an image does")
     if begins[1] != VERSION:
         raise BadImage(f"it has version {begins[1]}, and this is version {VERSION}")
-    machine.items, machine.sessions = {}, {}
+    machine.store.items, machine.sessions = {}, {}
     for name, rows in parts:
         try:
             _take(machine, name, rows)
         except msgspec.ValidationError as error:
             raise BadImage(f"a part of it cannot be read: {error}") from error
-    machine.applied = begins[2]
-    if [len(machine.items), len(machine.sessions)] != begins[3:]:
+    _, _, machine.applied, machine.store.version, gateways, *counts = begins
+    machine.gateways = dict(gateways)
+    if [len(machine.store.items), len(machine.sessions)] != counts:
         raise BadImage("parts of it are missing")
 
 
 def _take(machine: KeyValue, name: str, rows: list[Any]) -> None:
     """Let a machine have what a part says."""
     if name == "keys":
-        for key, value, version in msgspec.convert(rows, list[tuple[str, str, int]]):
-            machine.items[key] = Item(value, version)
+        for key, value, version in msgspec.convert(rows, list[tuple[bytes, bytes, int]]):
+            machine.store.items[key] = (value, version)
     elif name == "sessions":
-        for client, floor, answers in msgspec.convert(rows, list[tuple[str, int, list[tuple[int, Result]]]]):
+        for client, floor, answers in msgspec.convert(
+            rows, list[tuple[bytes, int, list[tuple[int, object]]]]
+        ):
             session = machine.sessions[client] = Session()
-            session.floor, session.answers = floor, dict(answers)
+            session.floor = floor
+            session.answers = {number: _answer(said) for number, said in answers}
     else:
         raise BadImage(f"it has a part {name!r}, which is unknown here")
+
+
+def _answer(said: object) -> Reply:
+    """An answer as it was kept: a list that begins with text is a word or a failure, for no answer has text in it."""
+    if isinstance(said, list):
+        if said and isinstance(said[0], str):
+            return msgspec.convert(said, Word | Failure)
+        return [_answer(part) for part in said]
+    return msgspec.convert(said, bytes | int | None)
+
+
+def _size(answer: Reply) -> int:
+    """Roughly how many bytes an answer takes."""
+    if isinstance(answer, list):
+        return 32 + sum(map(_size, answer))
+    return 32 + (len(answer) if isinstance(answer, bytes) else 0)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,347 @@
+"""A client of a cluster: it follows the leader, and has each command applied once, however often it must ask.
+
+It does not know how the nodes agree. Its session, a name that no other client has and a number for each write, is what
+makes asking again safe: a command that was applied already is answered, not applied a second time. So it asks, wherever
+the leader may be now, until there is an answer or its time is up.
+
+    async with Client({"a": Address.parse("127.0.0.1:7001"), ...}) as client:
+        version = await client.set("apple", "green")
+        print(await client.get("apple"))                       # b"green"
+        await client.compare_and_set("apple", version, "red")
+
+Keys and values are bytes; text is taken as UTF-8. Reads are linearizable. Any number of commands may be in flight:
+start them without awaiting each; they are sent, and applied, in the order in which they were started. Use it from one
+event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import ssl
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self, cast
+
+import hiredis
+import msgspec
+
+from ..kv.machine import transaction
+from ..net.errors import BadCommand, NetError, NoAnswer, SessionLost
+from ..net.wire import NodeStatus
+from ..settings import Address
+from .link import Link, Part, encode_command
+
+IN_FLIGHT_MAX: Final = 1024
+"""Commands that wait for an answer at once; more wait their turn."""
+
+FLOOR_STEP: Final = 1024
+"""The session's floor is raised in such steps, for raising it costs the state machine a pass over the session."""
+
+PAUSE_S_MIN: Final = 0.02
+PAUSE_S_MAX: Final = 0.5
+CONNECT_S_MAX: Final = 2.0
+SILENCE_S_MAX: Final = 2.0
+"""A node that answers nothing for so long, though commands wait, is left for the next."""
+
+AGAIN: Final = frozenset(("BUSY", "CLUSTERDOWN", "MOVED", "NOLEADER", "UNCERTAIN"))
+"""Failures that say nothing about the command: ask again, elsewhere or later."""
+
+LOST: Final = frozenset(("NOSESSION", "ANSWERED"))
+
+
+class Item(NamedTuple):
+    """A key's value, None if it is not there, and its version: the number of the write that put it there, or 0."""
+
+    value: bytes | None
+    version: int
+
+
+class Swap(NamedTuple):
+    """Did a comparing write find the version that it wanted, and which one has the key now?"""
+
+    done: bool
+    version: int
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    name: str
+    """For people: what was asked."""
+    frame: bytes
+    number: int | None
+    """In the session; None for a read, which may be asked as often as one likes."""
+    answered: asyncio.Future[object]
+
+
+class Client:
+    """One session with a cluster. `timeout_s` bounds every command that is in flight, retries included.
+
+    Every method that asks the cluster raises NoAnswer when the time is up (a write may have been applied, or may yet
+    be), BadCommand when the cluster refuses the command, and SessionLost when it no longer knows the session.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Address],
+        *,
+        timeout_s: float = 10.0,
+        in_flight_max: int = IN_FLIGHT_MAX,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        if not nodes:
+            raise ValueError("nodes: a client needs the address of at least one node")
+        self.name: Final = secrets.token_hex(8)
+        """The session's: no two clients have the same."""
+        self.timeout_s = timeout_s
+        self._nodes = dict(nodes)
+        self._order = random.sample(sorted(nodes), len(nodes))
+        self._at = self._order[0]
+        self._password = password
+        self._tls = tls
+        self._sequence = 0
+        self._writes: dict[int, _Pending] = {}
+        """Those in flight, in the order of their numbers."""
+        self._pending: dict[_Pending, None] = {}
+        """All that is in flight, in the order in which it was started."""
+        self._floor = 1
+        self._room = asyncio.Semaphore(in_flight_max)
+        self._link: Link | None = None
+        self._linking: asyncio.Task[None] | None = None
+        self._unsent = bytearray()
+        self._last_complaint = "nobody was reached"
+
+    async def __aenter__(self) -> Self:
+        self._linking = asyncio.create_task(self._keep_linked(), name=f"client {self.name}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._linking is not None:
+            self._linking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._linking
+        for pending in self._pending:
+            pending.answered.cancel()
+
+    # Commands ----------------------------------------------------------------------------
+
+    async def set(self, key: Part, value: Part) -> int:
+        """Store a value; the key's new version."""
+        return cast("int", await self.write("PUT", key, value))
+
+    async def get(self, key: Part) -> bytes | None:
+        """The key's value, None if it is not there."""
+        return cast("bytes | None", await self.read("GET", key))
+
+    async def get_item(self, key: Part) -> Item:
+        """The key's value and version."""
+        return Item(*cast("list[object]", await self.read("GETVERSION", key)))  # type: ignore[arg-type]
+
+    async def delete(self, *keys: Part) -> int:
+        """Forget keys; how many of them were there."""
+        return cast("int", await self.write("DEL", *keys))
+
+    async def compare_and_set(self, key: Part, version: int, value: Part) -> Swap:
+        """Store a value if the key's version is `version`; 0 stands for a key that is not there."""
+        done, found = cast("list[int]", await self.write("CAS", key, version, value))
+        return Swap(bool(done), found)
+
+    async def compare_and_delete(self, key: Part, version: int) -> Swap:
+        """Forget a key if its version is `version`."""
+        done, found = cast("list[int]", await self.write("CAD", key, version))
+        return Swap(bool(done), found)
+
+    async def increment(self, key: Part, by: int = 1) -> int:
+        """Add to the number under `key`, 0 if it is not there; the sum."""
+        return cast("int", await self.write("INCRBY", key, by))
+
+    async def transact(
+        self, commands: Iterable[Sequence[Part]], watched: Mapping[bytes, int] | None = None
+    ) -> list[object] | None:
+        """Apply these commands together, each a sequence as ("SET", "apple", "green"), and return their results.
+
+        None, and nothing is done, if a key of `watched` has another version by then.
+        """
+        whole = [[_bytes(part) for part in command] for command in commands]
+        reply = await self.write(*transaction(tuple((watched or {}).items()), whole))
+        return cast("list[object] | None", reply)
+
+    async def write(self, *parts: Part) -> object:
+        """Have any command applied exactly once; what the state machine answered, as hiredis reads it."""
+        async with self._room:
+            self._sequence += 1
+            number = self._sequence
+            frame = encode_command(("SESSION", self.name, number, self._raised_floor(), *parts))
+            return await self._answer_to(
+                _Pending(_name(parts), frame, number, asyncio.get_running_loop().create_future())
+            )
+
+    async def read(self, *parts: Part) -> object:
+        """Ask for what a command that changes nothing finds."""
+        async with self._room:
+            return await self._answer_to(
+                _Pending(
+                    _name(parts), encode_command(parts), None, asyncio.get_running_loop().create_future()
+                )
+            )
+
+    async def _answer_to(self, pending: _Pending) -> object:
+        self._pending[pending] = None
+        if pending.number is not None:
+            self._writes[pending.number] = pending
+        self._send(pending)
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await pending.answered
+        except TimeoutError:
+            raise NoAnswer(
+                f"{pending.name} of client {self.name} had no answer within {self.timeout_s:g} s "
+                f"({self._last_complaint})" + ("" if pending.number is None else "; it may have been applied")
+            ) from None
+        finally:
+            del self._pending[pending]
+            if pending.number is not None:
+                del self._writes[pending.number]
+
+    def _raised_floor(self) -> int:
+        """Every number below it is answered, or was given up."""
+        lowest = next(iter(self._writes), self._sequence)
+        if lowest - self._floor >= FLOOR_STEP:
+            self._floor = lowest
+        return self._floor
+
+    # The link ----------------------------------------------------------------------------
+
+    def _send(self, pending: _Pending) -> None:
+        """Send with whatever else is sent in this turn of the event loop; without a link nothing is lost, for a new one
+        begins with all that is pending."""
+        link = self._link
+        if link is None:
+            return
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush, link)
+        self._unsent += link.send(pending.frame, lambda reply: self._take(link, pending, reply))
+
+    def _flush(self, link: Link) -> None:
+        unsent, self._unsent = self._unsent, bytearray()
+        link.write(unsent)
+
+    async def _keep_linked(self) -> None:
+        """Be linked to a node, the leader if possible, until cancelled."""
+        pause_s = PAUSE_S_MIN
+        while True:
+            if await self._stay_with(self._at):
+                pause_s = PAUSE_S_MIN
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
+            pause_s = min(2 * pause_s, PAUSE_S_MAX)
+
+    async def _stay_with(self, node: str) -> bool:
+        """Talk to one node for as long as it answers commands; did it answer any? Leaves `_at` where to go next."""
+        self._at = self._order[(self._order.index(node) + 1) % len(self._order)]
+        link = Link()
+        greetings = 0
+        try:
+            await self._greet(link, node)
+            greetings = link.replies
+            self._link = link
+            for pending in self._pending:
+                self._send(pending)
+            reason = await self._heard_out(link)
+        except (OSError, TimeoutError) as error:
+            reason = str(error) or "no connection in time"
+        finally:
+            self._link = None
+            self._unsent.clear()
+            link.close()
+        self._last_complaint = f"{node} at {self._nodes[node]}: {reason}"
+        return link.replies > greetings
+
+    async def _greet(self, link: Link, node: str) -> None:
+        """Connect, say who we are, and ask who leads: if that is another, leave for it."""
+        address = self._nodes[node]
+        async with asyncio.timeout(CONNECT_S_MAX):
+            await asyncio.get_running_loop().create_connection(
+                lambda: link,
+                address.host,
+                address.port,
+                ssl=self._tls,
+                server_hostname=None if self._tls is None else address.host,
+            )
+            credentials = () if self._password is None else ("AUTH", "default", self._password)
+            greeting = await link.ask("HELLO", 3, *credentials)
+            if isinstance(greeting, hiredis.ReplyError):
+                raise ConnectionError(f"it refuses this client: {greeting}")
+            leader, _ = cast("tuple[bytes | None, bytes | None]", await link.ask("LEADER"))
+        name = None if leader is None else leader.decode()
+        if name is None or name == node or name not in self._nodes:
+            return
+        self._at = name
+        raise ConnectionError(f"{name} leads")
+
+    async def _heard_out(self, link: Link) -> str:
+        """Wait until a link ends, or is silent while commands wait for an answer; return why."""
+        while True:
+            waiting, replies = link.is_waiting, link.replies
+            await asyncio.wait((link.ended,), timeout=SILENCE_S_MAX)
+            if link.ended.done():
+                return link.ended.result()
+            if waiting and link.is_waiting and link.replies == replies:
+                return f"no answer for {SILENCE_S_MAX:g} s"
+
+    def _take(self, link: Link, pending: _Pending, reply: object) -> None:
+        if isinstance(reply, hiredis.ReplyError):
+            text = str(reply)
+            code = text.partition(" ")[0]
+            if code in AGAIN:
+                link.end(f"it said: {text}")
+            elif not pending.answered.done():
+                kind = SessionLost if code in LOST else BadCommand
+                pending.answered.set_exception(kind(f"{pending.name} of client {self.name}: {text}"))
+        elif not pending.answered.done():
+            pending.answered.set_result(reply)
+
+
+def _name(parts: Sequence[Part]) -> str:
+    return " ".join(_bytes(part).decode("utf-8", "backslashreplace")[:32] for part in parts[:2])
+
+
+def _bytes(part: Part) -> bytes:
+    return part if isinstance(part, bytes) else str(part).encode()
+
+
+async def ask_status(
+    address: Address,
+    *,
+    timeout_s: float = 2.0,
+    password: str | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> NodeStatus:
+    """Ask one node how it is. Raises NoAnswer."""
+    link = Link()
+    try:
+        async with asyncio.timeout(timeout_s):
+            loop = asyncio.get_running_loop()
+            host = None if tls is None else address.host
+            await loop.create_connection(
+                lambda: link, address.host, address.port, ssl=tls, server_hostname=host
+            )
+            if password is not None:
+                await _accepted(link.ask("AUTH", password))
+            said = await _accepted(link.ask("STATUS"))
+            return msgspec.json.decode(cast("bytes", said), type=NodeStatus)
+    except (OSError, TimeoutError, NetError, msgspec.DecodeError) as error:
+        raise NoAnswer(
+            f"{address}: no status within {timeout_s:g} s: {str(error) or type(error).__name__}"
+        ) from error
+    finally:
+        link.close()
+
+
+async def _accepted(asked: Awaitable[object]) -> object:
+    reply = await asked
+    if isinstance(reply, hiredis.ReplyError):
+        raise BadCommand(str(reply))
+    return reply

@@ -1,0 +1,148 @@
+"""Commands out of a client's stream of bytes: hiredis reads them, and nothing is allocated that was only announced.
+
+It does not know what a command means. An array's head makes hiredis allocate room for as many parts as it says, so a
+head that says too much must not get there. Any `*` with so many digits behind it is looked at: mostly it is part of a
+value, and the only way to know is to walk the stream from a place where a command begins. That place is known without
+walking as long as the commands that came account for every byte that came.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import Final
+
+import hiredis
+
+from ..kv.commands import MANY
+from .errors import MalformedFrame
+
+COMMAND_BYTES_MAX: Final = 8 << 20
+"""A single command with all its parts."""
+
+WALK_BYTES: Final = 256 << 10
+"""Bytes that are kept for a walk before one is taken anyway, to find a later place to begin."""
+
+_SUSPECT: Final = re.compile(rb"\*[0-9]{6}")
+_CUT: Final = re.compile(rb"\*[0-9]*\Z")
+_HEAD_BYTES_MAX: Final = 16
+_DIGITS: Final = bytes(len(str(size)) for size in range(4096))
+
+assert MANY < 1_000_000
+
+
+class CommandReader:
+    """One client's stream."""
+
+    def __init__(self) -> None:
+        self._reader = hiredis.Reader()
+        self._kept: list[bytes] = []
+        """What came since the last place where a command is known to begin."""
+        self._kept_bytes = 0
+        self._read_bytes = 0
+        """Of these, what the commands account for that came since."""
+        self._walk_bytes = WALK_BYTES
+        self._cut = b""
+        """The beginning of an array's head at the end of what came, perhaps; it is read with what follows."""
+        self._began = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Did the stream stop within a command?"""
+        return bool(self._kept_bytes or self._cut)
+
+    def feed(self, data: bytes) -> list[list[bytes]]:
+        """The commands that `data` completes, in order.
+
+        Raises MalformedFrame for what no client sends and for a command of more than `COMMAND_BYTES_MAX` bytes.
+        """
+        if self._cut:
+            data, self._cut = self._cut + data, b""
+        if not self._began and not data.startswith(b"*"):
+            raise MalformedFrame("a command begins with '*'")
+        if (cut := _CUT.search(data)) is not None and len(data) - cut.start() <= _HEAD_BYTES_MAX:
+            data, self._cut = data[: cut.start()], data[cut.start() :]
+        self._began = True
+        self._kept.append(data)
+        self._kept_bytes += len(data)
+        if _SUSPECT.search(data) is not None:
+            self._walk()
+        commands = self._read(data)
+        self._read_bytes += _size(commands)
+        if self._kept_bytes == self._read_bytes:
+            self._begin_at([])
+        elif self._kept_bytes > self._walk_bytes:
+            self._walk(forget=True)
+        return commands
+
+    def _read(self, data: bytes) -> list[list[bytes]]:
+        commands: list[list[bytes]] = []
+        gets = self._reader.gets
+        try:
+            self._reader.feed(data)
+            while (command := gets()) is not False:
+                if (
+                    type(command) is not list
+                    or not command
+                    or any(type(part) is not bytes for part in command)
+                ):
+                    raise MalformedFrame("a command is an array of bulk strings")
+                commands.append(command)
+        except hiredis.ProtocolError as error:
+            raise MalformedFrame(str(error)) from error
+        return commands
+
+    def _walk(self, *, forget: bool = False) -> None:
+        """Look at every head since a command is known to begin; `forget` what lies before the one that begins last."""
+        stream = b"".join(self._kept)
+        begins = _walked(stream)
+        if forget:
+            self._begin_at([stream[begins:]])
+
+    def _begin_at(self, kept: list[bytes]) -> None:
+        """A command begins where `kept` does, and does not end in it."""
+        self._kept = kept
+        self._kept_bytes = sum(map(len, kept))
+        self._read_bytes = 0
+        self._walk_bytes = WALK_BYTES + 2 * self._kept_bytes
+
+
+def _size(commands: list[list[bytes]]) -> int:
+    """How many bytes these commands take at least."""
+    sizes = list(map(len, chain.from_iterable(commands)))
+    heads = list(map(len, commands))
+    return sum(sizes) + 5 * len(sizes) + 3 * len(heads) + sum(map(_digits, chain(sizes, heads)))
+
+
+def _digits(number: int) -> int:
+    return _DIGITS[number] if number < len(_DIGITS) else len(str(number))
+
+
+def _walked(stream: bytes) -> int:
+    """Where the last command begins, whole commands left aside. Raises MalformedFrame for a head that cannot be."""
+    at = 0
+    while True:
+        begins = at
+        count, at = _head(stream, at, b"*", MANY)
+        for _ in range(count):
+            if at < 0:
+                break
+            size, at = _head(stream, at, b"$", COMMAND_BYTES_MAX)
+            at = -1 if at < 0 or at + size + 2 > len(stream) else at + size + 2
+        if len(stream) - begins > COMMAND_BYTES_MAX:
+            raise MalformedFrame(f"a command has more than {COMMAND_BYTES_MAX} bytes")
+        if at < 0 or begins == len(stream):
+            return begins
+
+
+def _head(stream: bytes, at: int, kind: bytes, limit: int) -> tuple[int, int]:
+    """The number in the head at `at`, and where it ends: -1 if it is not all there."""
+    end = stream.find(b"\r\n", at, at + _HEAD_BYTES_MAX)
+    if end < 0:
+        if len(stream) - at >= _HEAD_BYTES_MAX:
+            raise MalformedFrame(f"a head is longer than {_HEAD_BYTES_MAX} bytes")
+        return 0, -1
+    text = stream[at + 1 : end]
+    if stream[at : at + 1] != kind or not text.isdigit() or int(text) > limit:
+        raise MalformedFrame(f"'{stream[at:end].decode('ascii', 'backslashreplace')}' cannot stand here")
+    return int(text), end + 2

@@ -1,0 +1,392 @@
+"""What a client says to its connection rather than to the keys: greetings, transactions, questions about the server.
+
+It does not know sockets, batches or who leads. A command gets here alone: nothing of its connection is under way.
+Commands of Redis are answered as Redis answers them, or refused by name; what is ours is LEADER, STATUS, STALE and
+SESSION.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from importlib.metadata import version as version_of
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+from ..kv.commands import COMMANDS, fault, shown
+from ..kv.machine import fault_of, transaction
+from ..kv.replies import OK, Failure, Reply, Word
+from ..passwords import is_right
+
+if TYPE_CHECKING:
+    from .clients import ClientConnection
+
+Handler: TypeAlias = "Callable[[ClientConnection, list[bytes]], None]"
+
+NO_AUTH: Final = Failure("NOAUTH Authentication required.")
+WRONG_PASSWORD: Final = Failure("WRONGPASS invalid username-password pair or user is disabled.")
+NO_PASSWORD: Final = Failure("ERR AUTH called without any password configured; are you sure it is needed?")
+NO_LEADER: Final = Failure("CLUSTERDOWN no leader is known here; try again in a while")
+STOPPING: Final = Failure("CLUSTERDOWN this node stops; try another")
+SYNTAX: Final = Failure("ERR syntax error")
+QUEUED: Final = Word("QUEUED")
+TRANSACTION_MAX: Final = 4096
+"""Commands in one transaction."""
+
+SOFTWARE: Final = version_of("quorate")
+
+
+def converse(client: ClientConnection, command: list[bytes]) -> None:
+    """Answer a command, or have it answered."""
+    name = command[0]
+    if not client.trusted and name not in (b"AUTH", b"HELLO", b"QUIT", b"RESET"):
+        client.say(NO_AUTH)
+    elif client.transaction is not None and name not in _ALWAYS:
+        _enqueue(client, command)
+    elif name in COMMANDS or name == b"SESSION":
+        _carry_out(client, command)
+    elif (handler := _HANDLERS.get(name)) is not None:
+        handler(client, command)
+    else:
+        client.say(Failure(f"ERR unknown command '{shown(name)}'"))
+
+
+def _carry_out(client: ClientConnection, command: list[bytes]) -> None:
+    """A command on keys: if it can do anything, here or at the leader."""
+    spec = COMMANDS.get(command[0])
+    bad = fault_of(command)
+    refused = bad or _refusal(client)
+    if refused is not None:
+        client.say(refused)
+    elif spec is None or spec.writes:
+        client.write(command)
+    else:
+        client.read(command)
+
+
+def _refusal(client: ClientConnection) -> Failure | None:
+    """Why a command is not begun here, and where to go instead; None if it is."""
+    if client.front.closing:
+        return STOPPING
+    if not client.front.redirects:
+        return None
+    status = client.front.status()
+    if status.role == "leader":
+        return None
+    return NO_LEADER if status.leader_address is None else Failure(f"MOVED 0 {status.leader_address}")
+
+
+# Transactions ----------------------------------------------------------------------------
+
+
+def _enqueue(client: ClientConnection, command: list[bytes]) -> None:
+    assert client.transaction is not None, "there is a transaction to add to"
+    bad = fault(command)
+    if bad is None and len(client.transaction) >= TRANSACTION_MAX:
+        bad = Failure(f"ERR a transaction has at most {TRANSACTION_MAX} commands")
+    if bad is not None:
+        client.spoilt = True
+        client.say(bad)
+        return
+    client.transaction.append(command)
+    client.say(QUEUED)
+
+
+def _multi(client: ClientConnection, _: list[bytes]) -> None:
+    if client.transaction is not None:
+        client.say(Failure("ERR MULTI calls can not be nested"))
+        return
+    client.transaction = []
+    client.say(OK)
+
+
+def _exec(client: ClientConnection, _: list[bytes]) -> None:
+    commands, watched, spoilt = client.transaction, client.watched, client.spoilt
+    if commands is None:
+        client.say(Failure("ERR EXEC without MULTI"))
+        return
+    _forget(client)
+    if spoilt:
+        client.say(Failure("EXECABORT Transaction discarded because of previous errors."))
+    elif (refused := _refusal(client)) is not None:
+        client.say(refused)
+    elif not commands and not watched:
+        client.say([])
+    else:
+        client.write(transaction(tuple(watched.items()), commands))
+
+
+def _discard(client: ClientConnection, _: list[bytes]) -> None:
+    if client.transaction is None:
+        client.say(Failure("ERR DISCARD without MULTI"))
+        return
+    _forget(client)
+    client.say(OK)
+
+
+def _watch(client: ClientConnection, command: list[bytes]) -> None:
+    """Remember the versions of keys; EXEC does nothing if one of them has another by then."""
+    if client.transaction is not None:
+        client.say(Failure("ERR WATCH inside MULTI is not allowed"))
+        return
+    bad = fault([b"VERSION", *command[1:]])
+    if bad is not None:
+        client.say(bad)
+        return
+
+    def then(versions: Reply) -> Reply:
+        if not isinstance(versions, list):
+            return versions
+        for key, number in zip(command[1:], versions, strict=True):
+            assert isinstance(number, int), "a version is a number"
+            client.watched.setdefault(key, number)
+        return OK
+
+    client.read([b"VERSION", *command[1:]], then)
+
+
+def _unwatch(client: ClientConnection, _: list[bytes]) -> None:
+    client.watched = {}
+    client.say(OK)
+
+
+def _forget(client: ClientConnection) -> None:
+    client.transaction, client.watched, client.spoilt = None, {}, False
+
+
+# Greetings -------------------------------------------------------------------------------
+
+
+def _hello(client: ClientConnection, command: list[bytes]) -> None:
+    """HELLO [2 | 3 [AUTH USER PASSWORD] [SETNAME NAME]]."""
+    wanted = client.version
+    words = iter(command[1:])
+    credentials: tuple[bytes, bytes] | None = None
+    if (number := next(words, None)) is not None:
+        if number not in (b"2", b"3"):
+            client.say(Failure("NOPROTO unsupported protocol version"))
+            return
+        wanted = int(number)
+    for word in words:
+        option = word.upper()
+        if option == b"AUTH":
+            credentials = (next(words, b""), next(words, b""))
+        elif option == b"SETNAME":
+            client.name = next(words, b"").decode("utf-8", "replace")
+        else:
+            client.say(SYNTAX)
+            return
+    if credentials is not None:
+        _authenticate(client, *credentials, lambda: _greeted(client, wanted))
+    elif not client.trusted:
+        client.say(Failure("NOAUTH HELLO must be called with the client already authenticated, or with AUTH"))
+    else:
+        client.say(_greeted(client, wanted))
+
+
+def _greeted(client: ClientConnection, version: int) -> dict[str, Reply]:
+    client.version = version
+    return {
+        "server": b"quorate",
+        "version": SOFTWARE.encode(),
+        "proto": version,
+        "id": client.id,
+        "mode": b"standalone",
+        "role": b"master",
+        "modules": [],
+    }
+
+
+def _auth(client: ClientConnection, command: list[bytes]) -> None:
+    if not 2 <= len(command) <= 3:
+        client.say(Failure("ERR wrong number of arguments for 'auth' command"))
+        return
+    user = command[1] if len(command) == 3 else b"default"
+    _authenticate(client, user, command[-1], lambda: OK)
+
+
+def _authenticate(
+    client: ClientConnection, user: bytes, password: bytes, welcome: Callable[[], Reply | dict[str, Reply]]
+) -> None:
+    """Check a password beside the event loop: the hash is slow on purpose."""
+    known = client.front.password
+    if known is None:
+        client.say(welcome() if user == b"default" and not password else NO_PASSWORD)
+        return
+
+    async def checked() -> Reply | dict[str, Reply]:
+        right = await asyncio.get_running_loop().run_in_executor(
+            client.front.checker, is_right, password, known
+        )
+        if not right or user != b"default":
+            return WRONG_PASSWORD
+        client.trusted = True
+        return welcome()
+
+    client.hold(checked())
+
+
+def _quit(client: ClientConnection, _: list[bytes]) -> None:
+    client.say(OK)
+    client.close()
+
+
+def _reset(client: ClientConnection, _: list[bytes]) -> None:
+    _forget(client)
+    client.version, client.name = 2, ""
+    client.trusted = client.front.password is None
+    client.say(Word("RESET"))
+
+
+def _ping(client: ClientConnection, command: list[bytes]) -> None:
+    client.say(Word("PONG") if len(command) == 1 else command[1])
+
+
+def _echo(client: ClientConnection, command: list[bytes]) -> None:
+    client.say(
+        command[1] if len(command) == 2 else Failure("ERR wrong number of arguments for 'echo' command")
+    )
+
+
+def _select(client: ClientConnection, command: list[bytes]) -> None:
+    client.say(OK if command[1:] == [b"0"] else Failure("ERR DB index is out of range: there is only 0"))
+
+
+# Questions -------------------------------------------------------------------------------
+
+
+def _client(client: ClientConnection, command: list[bytes]) -> None:
+    match [part.upper() for part in command[1:2]], command[2:]:
+        case [b"ID"], []:
+            client.say(client.id)
+        case [b"GETNAME"], []:
+            client.say(client.name.encode() or None)
+        case [b"SETNAME"], [name]:
+            client.name = name.decode("utf-8", "replace")
+            client.say(OK)
+        case [b"SETINFO"], [_, _]:
+            client.say(OK)
+        case [b"INFO"], []:
+            client.say(f"id={client.id} name={client.name} resp={client.version}\n".encode())
+        case _:
+            what = shown(b" ".join(command[:2]))
+            client.say(
+                Failure(f"ERR unknown subcommand of '{what}'; there are ID, GETNAME, SETNAME, SETINFO, INFO")
+            )
+
+
+def _command(client: ClientConnection, command: list[bytes]) -> None:
+    match [part.upper() for part in command[1:2]]:
+        case []:
+            client.say([_described(name) for name in COMMANDS])
+        case [b"COUNT"]:
+            client.say(len(COMMANDS))
+        case [b"INFO"]:
+            names = [name.upper() for name in command[2:]]
+            client.say([_described(name) if name in COMMANDS else None for name in names])
+        case [b"DOCS"]:
+            client.say({})
+        case _:
+            client.say(Failure("ERR unknown subcommand of 'command'; there are COUNT, INFO, DOCS"))
+
+
+def _described(name: bytes) -> Reply:
+    spec = COMMANDS[name]
+    fixed = spec.count_min == spec.count_max
+    flags: list[Reply] = [Word("write" if spec.writes else "readonly")]
+    return [name.lower(), spec.count_min if fixed else -spec.count_min, flags, *spec.keys]
+
+
+def _config(client: ClientConnection, command: list[bytes]) -> None:
+    """Only GET, and only what tools ask for before they begin."""
+    if len(command) < 3 or command[1].upper() != b"GET":
+        client.say(Failure("ERR only CONFIG GET is known here; settings are in the node's file"))
+        return
+    known = {
+        "appendonly": b"yes",
+        "save": b"",
+        "databases": b"1",
+        "maxclients": b"%d" % client.front.clients_max,
+    }
+    asked = [name.decode("utf-8", "replace").lower() for name in command[2:]]
+    client.say({name: known[name] for name in asked if name in known})
+
+
+def _info(client: ClientConnection, _: list[bytes]) -> None:
+    status = client.front.status()
+    sections: dict[str, dict[str, object]] = {
+        "Server": {
+            "quorate_version": SOFTWARE,
+            "redis_mode": "standalone",
+            "node": status.node,
+            "boot": status.boot,
+        },
+        "Clients": {"connected_clients": status.connections, "waiting_commands": status.waiting},
+        "Replication": {
+            "role": "master" if status.role == "leader" else "slave",
+            "quorate_role": status.role,
+            "leader": status.leader or "",
+            "leader_address": status.leader_address or "",
+            "promised": "" if status.promised is None else f"{status.promised[0]}.{status.promised[1]}",
+            "committed": status.committed,
+            "applied": status.applied,
+        },
+        "Stats": {"writes": status.commands, "reads": status.queries, "synced_batches": status.batches},
+        "Keyspace": {"db0": f"keys={status.keys},expires=0,avg_ttl=0"},
+    }
+    lines = [
+        line
+        for title, facts in sections.items()
+        for line in (f"# {title}", *(f"{name}:{value}" for name, value in facts.items()), "")
+    ]
+    client.say("\r\n".join(lines).encode())
+
+
+def _leader(client: ClientConnection, _: list[bytes]) -> None:
+    """LEADER: the name of the node that leads and where clients reach it; none of either that is not known."""
+    status = client.front.status()
+    names = (status.leader, status.leader_address)
+    said: list[Reply] = [None if name is None else name.encode() for name in names]
+    client.say(said)
+
+
+def _status(client: ClientConnection, _: list[bytes]) -> None:
+    """STATUS: all that the node knows of itself, in JSON."""
+    client.say(msgspec.json.encode(client.front.status()))
+
+
+def _stale(client: ClientConnection, command: list[bytes]) -> None:
+    """STALE COMMAND ...: what a reading command finds in this node's own state, which may be behind."""
+    inner = [part.upper() if at == 0 else part for at, part in enumerate(command[1:])]
+    spec = COMMANDS.get(inner[0]) if inner else None
+    if spec is None or spec.writes:
+        client.say(Failure("ERR STALE stands before a command that reads"))
+        return
+    client.say(fault(inner) or client.front.machine.read(inner))
+
+
+_HANDLERS: Final[dict[bytes, Handler]] = {
+    b"AUTH": _auth,
+    b"CLIENT": _client,
+    b"COMMAND": _command,
+    b"CONFIG": _config,
+    b"DISCARD": _discard,
+    b"ECHO": _echo,
+    b"EXEC": _exec,
+    b"HELLO": _hello,
+    b"INFO": _info,
+    b"LEADER": _leader,
+    b"MULTI": _multi,
+    b"PING": _ping,
+    b"QUIT": _quit,
+    b"RESET": _reset,
+    b"SELECT": _select,
+    b"STALE": _stale,
+    b"STATUS": _status,
+    b"UNWATCH": _unwatch,
+    b"WATCH": _watch,
+}
+
+_ALWAYS: Final = frozenset((b"MULTI", b"EXEC", b"DISCARD", b"WATCH", b"QUIT", b"RESET", b"HELLO", b"AUTH"))
+"""What is not put off until EXEC."""

@@ -1,0 +1,111 @@
+"""The node's trace: every line goes to the recorder, and if the recorder cannot keep up the trace ends, not the node.
+
+A value that is large stands in every line that speaks of it, several times a node. So a trace has a digest of it
+(SHA-256), unless a person wants values whole; all nodes must do the same, for a message must be received as it was
+sent.
+
+It does not know what a line means, nor where messages go. A trace that ended early says so in its last line, and has no
+`stop`: what the node did afterwards is unverified, and the checker calls it that.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from hashlib import sha256
+from typing import Final
+
+from ...traces import Recorder, TraceError
+from ..core.effects import Line
+from ..core.messages import Value
+
+FLUSH_S_MAX: Final = 1.0
+"""A single write of lines that takes longer holds up the node: the trace ends."""
+
+WHOLE_BYTES_MAX: Final = 48
+"""A value of so few bytes is hardly longer than its digest."""
+
+DIGESTS_MAX: Final = 256
+"""Digests that are kept: a value is spoken of in several lines within a moment."""
+
+log = logging.getLogger("quorate.trace")
+
+
+class Tracer:
+    """Writes lines to a recorder until that fails."""
+
+    def __init__(self, recorder: Recorder, *, whole: bool = False) -> None:
+        self._recorder: Recorder | None = recorder
+        self._whole = whole
+        self._digests: dict[Value, str] = {}
+        self._dirty = False
+
+    @property
+    def is_on(self) -> bool:
+        """Is what the node does still being recorded?"""
+        return self._recorder is not None
+
+    def write(self, line: Line) -> None:
+        """Keep a line for the next `flush`."""
+        if self._recorder is not None:
+            self._dirty = True
+            recv = line.received()
+            self._recorder.write(
+                line.event,
+                self._told(line.fields()),
+                recv=None if recv is None else self._told(recv),
+                send=[self._told(message) for message in line.sent()],
+            )
+
+    def _told(self, fields: dict[str, object]) -> dict[str, object]:
+        """The fields of a line or of a message, with values as the trace has them."""
+        if not self._whole:
+            for name in ("entries", "accepted"):
+                rows = fields.get(name)
+                if isinstance(rows, tuple):
+                    fields[name] = [(*row[:-1], self._named(row[-1])) for row in rows]
+        return fields
+
+    def _named(self, value: Value) -> Value | str:
+        """A short value as it is; the digest of a longer one."""
+        if len(value) <= WHOLE_BYTES_MAX:
+            return value
+        digest = self._digests.get(value)
+        if digest is None:
+            if len(self._digests) >= DIGESTS_MAX:
+                self._digests.clear()
+            digest = self._digests[value] = f"sha256:{sha256(value).hexdigest()}"
+        return digest
+
+    def flush(self) -> None:
+        """Hand the lines to the kernel; their messages may leave then, whatever came of it."""
+        if not self._dirty or self._recorder is None:
+            return
+        self._dirty = False
+        began = time.monotonic()
+        try:
+            self._recorder.flush()
+        except TraceError as error:
+            self._give_up(str(error))
+            return
+        took_s = time.monotonic() - began
+        if took_s > FLUSH_S_MAX:
+            self._give_up(f"a write took {took_s:.1f} s")
+
+    def close(self) -> None:
+        """End the file."""
+        if self._recorder is not None:
+            try:
+                self._recorder.close()
+            except TraceError as error:
+                self._give_up(str(error))
+
+    def _give_up(self, reason: str) -> None:
+        recorder, self._recorder = self._recorder, None
+        assert recorder is not None
+        log.error("the trace ends here, the node goes on: %s", reason)
+        try:
+            recorder.write("ignore", {"reason": f"the trace ends here, the node goes on: {reason}"})
+            recorder.close()
+        except TraceError:
+            log.error("%s: even the line that says so could not be written", recorder.path)

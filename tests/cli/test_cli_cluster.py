@@ -1,0 +1,93 @@
+"""The commands around a cluster: try one out, see how it is, make what it needs; bad input is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quorate.impl.net.cluster import LocalCluster, free_ports
+from quorate.impl.passwords import is_right
+
+PATIENCE_S = 120
+
+
+def quorate(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "quorate", *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def test_a_cluster_is_started_acted_on_and_ended(tmp_path: Path) -> None:
+    typed = "status\nkill a\nstatus\nrestart a\npause b\nresume b\npause c\nnonsense\nkill x\nquit\n"
+    done = quorate("cluster", "up", "-n", "3", "--folder", str(tmp_path / "cluster"), typed=typed)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["a", "b", "c"]
+    assert sum("leads" in line for line in lines[:3]) == 1
+    assert "a: kill" in lines
+    assert "no answer:" in done.stdout
+    assert done.stdout.count("end it with quit") == 3, "once at the start, once for each line that is nothing"
+    again = quorate("cluster", "up", "--folder", str(tmp_path / "cluster"))
+    assert again.returncode == 2
+    assert "holds a cluster already" in again.stderr
+
+
+def test_status_shows_every_node_and_says_whether_the_cluster_works(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "cluster") as cluster:
+        leader = cluster.wait_for_leader()
+        addresses = [str(address) for address in cluster.clients.values()]
+        done = quorate("status", *addresses)
+        assert done.returncode == 0, done.stdout
+        head, *rows = done.stdout.splitlines()
+        assert head.split()[:4] == ["node", "role", "leader", "promised"]
+        assert {row.split()[0]: row.split()[2] for row in rows} == dict.fromkeys("abc", leader)
+        found = json.loads(quorate("status", "--json", *addresses).stdout)
+        assert sorted(one["node"] for one in found.values()) == ["a", "b", "c"]
+        one = next(name for name in cluster.nodes if name != leader)
+        assert quorate("status", str(cluster.clients[one])).returncode == 1, "one of three is no majority"
+        cluster.kill(one)
+        done = quorate("status", *addresses)
+        assert "no answer: " + str(cluster.clients[one]) in done.stdout
+
+
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:0", "127.0.0.1"])
+def test_what_is_no_address_is_refused_in_one_line(address: str) -> None:
+    done = quorate("status", address)
+    assert done.returncode == 2
+    assert address in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nobody_answering_is_not_a_cluster_that_works() -> None:
+    done = quorate("status", f"127.0.0.1:{free_ports(1)[0]}")
+    assert done.returncode == 1
+    assert done.stdout.startswith("no answer: ")
+
+
+def test_certificates_are_made_once_for_each_node(tmp_path: Path) -> None:
+    into = str(tmp_path / "tls")
+    done = quorate("certs", "--cluster", "orchard", "--into", into, "a", "b")
+    assert done.returncode == 0
+    assert [Path(line).name for line in done.stdout.splitlines()] == [
+        "authority.pem", "authority.key", "a.pem", "a.key", "b.pem", "b.key",
+    ]  # fmt: skip
+    assert quorate("certs", "--cluster", "orchard", "--into", into, "c").returncode == 0
+    again = quorate("certs", "--cluster", "orchard", "--into", into, "a")
+    assert again.returncode == 2
+    assert "a.pem" in again.stderr or "a.key" in again.stderr
+
+
+def test_a_password_becomes_the_hash_that_the_settings_want() -> None:
+    done = quorate("password", "--stdin", typed="open sesame\n")
+    assert done.returncode == 0
+    assert is_right(b"open sesame", done.stdout.strip())
+    assert quorate("password", "--stdin", typed="\n").returncode == 2

@@ -1,0 +1,93 @@
+"""However a stream of commands is cut, the commands come out; what was only announced is not allocated."""
+
+from __future__ import annotations
+
+import tracemalloc
+from contextlib import suppress
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.impl.client.link import encode_command
+from quorate.impl.net import commands_in
+from quorate.impl.net.commands_in import CommandReader
+from quorate.impl.net.errors import MalformedFrame
+
+TRICKY = st.sampled_from(
+    [b"*1234567\r\n", b"*", b"\r\n*99", b"$99999999\r\n", b"", b"SET", b"*1\r\n$4\r\nPING\r\n"]
+)
+COMMANDS = st.lists(st.lists(st.one_of(TRICKY, st.binary(max_size=40)), min_size=1, max_size=4), max_size=6)
+
+
+def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
+    places = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
+    return [stream[start:stop] for start, stop in pairwise(places)]
+
+
+@given(COMMANDS, st.lists(st.integers(0, 10_000), max_size=12), st.sampled_from([0, 20, 1 << 18]))
+def test_every_cut_gives_the_same_commands(
+    commands: list[list[bytes]], cuts: list[int], walk_bytes: int
+) -> None:
+    reader = CommandReader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands_in, "WALK_BYTES", walk_bytes)
+        found = [
+            command
+            for piece in pieces(b"".join(map(encode_command, commands)), cuts)
+            for command in reader.feed(piece)
+        ]
+    assert found == commands
+    assert not reader.is_partial
+
+
+@pytest.mark.parametrize("before", [b"", b"*1\r\n$4\r\nPING\r\n", b"*2\r\n$3\r\nGET\r\n"])
+@pytest.mark.parametrize("cut", range(9))
+def test_a_head_that_announces_too_much_is_refused_wherever_it_stands_and_is_cut(
+    before: bytes, cut: int
+) -> None:
+    reader = CommandReader()
+    huge = b"*99999999\r\n"
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedFrame):
+            for piece in (before + huge[: cut + 1], huge[cut + 1 :]):
+                reader.feed(piece)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_value_cannot_hide_a_head_by_looking_like_a_command() -> None:
+    """For a walk that began within the value, the head would lie in a bulk string."""
+    inner = encode_command(("PING",))
+    reader = CommandReader()
+    assert reader.feed(inner) == [[b"PING"]]
+    assert reader.feed(b"*2\r\n$3\r\nGET\r\n$41\r\n" + inner) == []
+    with pytest.raises(MalformedFrame):
+        reader.feed(b"*1\r\n$40\r\n" + bytes(17) + b"\r\n" + b"*99999999\r\n")
+
+
+def test_a_command_without_an_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands_in, "COMMAND_BYTES_MAX", 1 << 16)
+    monkeypatch.setattr(commands_in, "WALK_BYTES", 1 << 12)
+    reader = CommandReader()
+    with pytest.raises(MalformedFrame, match="more than"):
+        reader.feed(b"*9\r\n$3\r\nSET\r\n")
+        for _ in range(3):
+            reader.feed(b"$60000\r\n" + bytes(60000) + b"\r\n")
+
+
+def test_a_large_stream_of_commands_is_not_one_large_command() -> None:
+    reader = CommandReader()
+    command = [b"SET", b"key", bytes(100_000)]
+    stream = encode_command(command) * 200
+    found = [one for at in range(0, len(stream), 65_521) for one in reader.feed(stream[at : at + 65_521])]
+    assert found == [command] * 200
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_it_in_another_way(data: bytes) -> None:
+    with suppress(MalformedFrame):
+        CommandReader().feed(b"*" + data)
