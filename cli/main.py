@@ -83,7 +83,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return int(code or Exit.HOLDS)
     except click.ClickException as wrong:
-        wrong.show()
+        click.echo(f"quorate: {' '.join(wrong.format_message().split())}", err=True)
         return Exit.BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
         click.echo("quorate: interrupted", err=True)

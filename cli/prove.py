@@ -49,6 +49,7 @@ def prove(spec: str, mutant: str | None, list_them: bool, as_json: bool, **optio
         list_mutants(spec)
         return Exit.HOLDS
     way = Way.of(options)
+    way.check_files()
     tower = tower_of(spec, mutant)
     asked = Asked(mutant=None if way.is_of_a_whole_proof else mutant, **options)
     refuse_what_does_not_go_together(asked)

@@ -53,6 +53,18 @@ class Way:
         """Whether something is wanted that a study of one part of a proof does not give."""
         return bool(self.writes or self.prover or self.seeds > 1 or self.cores)
 
+    def check_files(self) -> None:
+        """Raises `click.UsageError` for a file that could not be written once all is proved."""
+        if self.graph is not None and self.graph.suffix != ".svg":
+            raise click.UsageError(
+                f"{self.graph}: the graph is drawn as SVG; call it {self.graph.with_suffix('.svg')}"
+            )
+        for path in filter(None, (self.html, self.graph)):
+            if not path.parent.is_dir():
+                raise click.UsageError(
+                    f"{path}: there is no folder {path.parent}; make it, or name another place"
+                )
+
     def solvers(self) -> Sequence[Solver]:
         """A solver for each prover and seed.  Raises `click.UsageError` if one is not installed."""
         names = dict.fromkeys(self.prover or ("z3",))

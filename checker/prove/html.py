@@ -52,7 +52,7 @@ def heading(matrix: Matrix) -> Iterator[str]:
         yield f"<li>{escape(summary(run))}</li>"
     yield "</ul>"
     if sentence := outside_sentence(matrix):
-        yield f"<p>{escape(sentence)}</p>"
+        yield f"<p>{escape(sentence)} They are marked *.</p>"
 
 
 def objections(matrix: Matrix) -> Iterator[str]:

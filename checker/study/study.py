@@ -203,6 +203,14 @@ class Examiner:
         tried = f"no counterexample with up to {found.excluded} members in all, {found.sizes} universes"
         return replace(outcome, reason=f"{outcome.reason}; {tried}")
 
+    def made_small(self, tower: Tower, outcome: Outcome) -> Outcome:
+        """What failed, with the smallest counterexample there is, if it is found in time."""
+        if (first := outcome.counterexample) is None:
+            return outcome
+        members = sum(map(len, first.instance.members.values()))
+        found = smallest(outcome.obligation, tower.floors[0].sorts, members, self.bounds.search_seconds_max)
+        return replace(outcome, counterexample=found.counterexample or first)
+
     def follow_up(self, tower: Tower, outcome: Outcome) -> Finding:
         """The smallest counterexample to what failed, and whether it can happen."""
         first = outcome.counterexample
@@ -220,6 +228,7 @@ class Examiner:
 
 
 def settled(proof: Proof, bounds: Bounds | None = None) -> Proof:
-    """The proof, with what its solver did not know looked for in finite universes."""
-    examiner = Examiner(bounds=bounds or Bounds())
-    return replace(proof, outcomes=tuple(examiner.settle(proof.tower, o) for o in proof.outcomes))
+    """The proof, with what its solver did not know looked for in finite universes, and what it refuted made small."""
+    examiner = Examiner(bounds=bounds or Bounds(search_seconds_max=20.0))
+    outcomes = (examiner.settle(proof.tower, o) for o in proof.outcomes)
+    return replace(proof, outcomes=tuple(examiner.made_small(proof.tower, o) for o in outcomes))

@@ -74,3 +74,21 @@ def test_an_empty_trace_never_conforms(tmp_path: Path, capsys: pytest.CaptureFix
     file.write_text("")
     assert run(["conform", str(file)]) == Exit.BAD_INPUT
     assert "empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nosuch"],
+        ["voting", "extra"],
+        ["--seeds", "0"],
+        ["--prover", "cvc"],
+        ["--drop", "a", "--all-drops"],
+    ],
+)
+def test_a_command_that_is_mistyped_is_answered_in_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["prove", *arguments]) == Exit.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert (out, err[:9], err.count("\n")) == ("", "quorate: ", 1)

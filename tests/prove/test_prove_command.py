@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,7 +14,10 @@ from xml.etree import ElementTree
 import pytest
 import z3
 
+from quorate.checker.prove.obligation import Obligation
 from quorate.checker.prove.proof import obligations
+from quorate.checker.prove.solving import Z3, Outcome
+from quorate.cli import proving
 from quorate.cli.main import Exit, run
 from quorate.refinement.tower import tower
 
@@ -91,7 +95,9 @@ def test_the_page_of_a_mutant_has_its_counterexample(
     html = tmp_path / "proof.html"
     mutant = ["voting", "--mutant", "vote_unproposed"]
     assert run(["prove", *mutant, "--html", str(html)]) == Exit.VIOLATED
-    assert "after vote, votes_follow_proposals need not hold" in html.read_text()
+    shown = html.read_text()
+    assert "after vote, votes_follow_proposals need not hold" in shown
+    assert "in a state with\n    nothing in it\n" in shown, "the smallest there is"
 
 
 def test_saved_queries_answer_as_they_should(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -116,12 +122,24 @@ def test_json_stays_alone_on_standard_output_whatever_is_written(
     assert found["verdict"] == "proved"
 
 
-@pytest.mark.parametrize("option", ["--html", "--graph"])
-def test_a_file_that_cannot_be_written_is_one_line(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str
+@pytest.mark.parametrize(("option", "name"), [("--html", "file"), ("--graph", "file.svg")])
+def test_a_file_that_cannot_be_written_is_one_line_before_anything_is_proved(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str, name: str
 ) -> None:
-    assert run(["prove", "consensus", option, str(tmp_path / "nowhere" / "file")]) == Exit.BAD_INPUT
-    assert "nowhere/file: cannot be written: No such file or directory" in capsys.readouterr().err
+    path = tmp_path / "nowhere" / name
+    assert run(["prove", "consensus", option, str(path)]) == Exit.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        "",
+        f"quorate: {path}: there is no folder {path.parent}; make it, or name another place\n",
+    )
+
+
+def test_a_graph_is_called_what_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "proof.png"
+    assert run(["prove", "consensus", "--graph", str(path)]) == Exit.BAD_INPUT
+    assert "the graph is drawn as SVG; call it" in capsys.readouterr().err
+    assert not path.exists()
 
 
 def test_queries_cannot_be_saved_in_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -136,14 +154,31 @@ def test_files_are_of_a_whole_proof(capsys: pytest.CaptureFixture[str], tmp_path
     assert "leave the study away" in capsys.readouterr().err
 
 
-def test_what_is_not_known_is_exit_code_3_and_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["prove", "voting", "--timeout", "0.0005"]) == Exit.UNKNOWN
+class Unsure:
+    """Z3, but that one conjunct is beyond it."""
+
+    def __init__(self, seed: int, seconds_max: float) -> None:
+        self.z3 = Z3(seed, seconds_max)
+        self.name = "unsure"
+
+    def discharge(self, obligation: Obligation) -> Outcome:
+        outcome = self.z3.discharge(obligation)
+        beyond = obligation.conjunct == "proposals_are_safe"
+        return replace(outcome, result="unknown", reason="timeout") if beyond else outcome
+
+
+def test_what_is_not_known_is_exit_code_3_named_and_asked_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(proving.PROVERS, "z3", Unsure)
+    assert run(["prove", "voting"]) == Exit.UNKNOWN
     said = capsys.readouterr().out
-    assert "not known" in said.splitlines()[-1]
+    assert "voting: propose: proposals_are_safe: not known (timeout; no counterexample" in said
     assert "neither proved nor refuted" in said
+    assert "not known: 4 undecided" in said.splitlines()[-1]
     assert "cached" not in said
-    assert run(["prove", "voting", "--timeout", "0.0005"]) == Exit.UNKNOWN
-    assert f"{ASKED} cached" not in capsys.readouterr().out
+    assert run(["prove", "voting"]) == Exit.UNKNOWN
+    assert f"{ASKED - 4} cached" in capsys.readouterr().out
 
 
 def test_a_cache_that_cannot_be_kept_costs_nothing_but_time(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from quorate.checker.explore.referee import replay
 from quorate.checker.instance import Instance
 from quorate.checker.language import Refused, State
 from quorate.checker.mutation import find_mutant
+from quorate.checker.prove.obligation import Obligation
 from quorate.checker.prove.solving import Z3, Outcome, Solver
 from quorate.checker.specification import Specification
 from quorate.checker.study.ahead import by_k_induction, look_ahead
@@ -146,6 +147,23 @@ def test_one_induction_is_induction() -> None:
     spec = find("voting")
     seen = by_k_induction(spec, Instance.of(spec, {"slot": 1}), 1, Z3())
     assert (seen.verdict, seen.counterexample) == ("proved", None)
+
+
+def test_what_one_state_implies_is_proved_by_two_without_asking_for_two() -> None:
+    asked: list[str] = []
+
+    class Overhears:
+        name = "overhears"
+
+        def discharge(self, obligation: Obligation) -> Outcome:
+            asked.append(obligation.action)
+            return Z3().discharge(obligation)
+
+    spec = find("voting")
+    seen = by_k_induction(spec, Instance.of(spec, {"slot": 1}), 2, Overhears())
+    assert seen.verdict == "proved"
+    assert {o.obligation.action.partition(", ")[2] for o in seen.steps} == {"after 2 states"}
+    assert not [action for action in asked if action.endswith("after 2 states")]
 
 
 @pytest.mark.parametrize(("k", "verdict"), [(1, "unknown"), (2, "unknown"), (3, "proved")])
