@@ -39,6 +39,7 @@ from quorate.impl.net.cluster import LocalCluster
 
 HERE = Path(__file__).parent
 REPETITIONS = 3
+TURNS = 7
 LOADS = (("set", 1, 1, 3_000), ("set", 64, 1, 30_000), ("set", 256, 1, 40_000), ("get", 64, 1, 40_000))
 PIPELINED = (("set", 50, 16, 200_000), ("get", 50, 16, 200_000))
 OPEN_RATES = (500, 2_000, 5_000)
@@ -52,9 +53,11 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="quorate-bench-", dir=given.folder))
     try:
         report_disk(folder, runs)
-        for system in ("quorate", "quorate traced", "etcd", "pysyncobj"):
+        for system in ("quorate", "etcd", "pysyncobj"):
             if not given.only or system in given.only:
                 measure(system, folder, runs, 10 if given.short else 1)
+        if not given.only or "tracing" in given.only:
+            tracing(folder, runs, 10 if given.short else 1)
         if given.elections and (not given.only or "quorate" in given.only):
             elections(folder, given.elections, runs)
     finally:
@@ -72,9 +75,7 @@ def arguments() -> argparse.Namespace:
         "--json", type=Path, metavar="FILE", help="write every run there, for bench/serve_plots.py"
     )
     parser.add_argument("--elections", type=int, default=30, metavar="N", help="how often a leader is killed")
-    parser.add_argument(
-        "--only", action="append", metavar="SYSTEM", help="quorate, quorate traced, etcd, pysyncobj"
-    )
+    parser.add_argument("--only", action="append", metavar="SYSTEM", help="quorate, etcd, pysyncobj, tracing")
     parser.add_argument(
         "--folder", type=Path, help="where the nodes keep their logs: on the disk to be measured"
     )
@@ -114,7 +115,7 @@ def measure(system: str, folder: Path, runs: Runs, divisor: int) -> None:
     if system == "etcd" and (missing := Etcd.missing()) is not None:
         print(f"etcd: {missing}")
         return
-    with etcd(folder) if system == "etcd" else quorate(folder, traced="traced" in system) as (run, pids):
+    with etcd(folder) if system == "etcd" else quorate(folder) as (run, pids):
         loads = LOADS if system == "etcd" else LOADS + PIPELINED
         for request, clients, pipelined, count in loads:
 
@@ -177,7 +178,7 @@ class RedisBenchmark:
 
 
 @contextmanager
-def quorate(folder: Path, *, traced: bool) -> Iterator[tuple[RedisBenchmark, list[int]]]:
+def quorate(folder: Path, *, traced: bool = False) -> Iterator[tuple[RedisBenchmark, list[int]]]:
     """Three nodes, and a way to load their leader."""
     with LocalCluster(folder / f"quorate-{traced}", trace=traced) as cluster:
         port = cluster.clients[cluster.wait_for_leader()].port
@@ -273,19 +274,29 @@ def summary(runs: Runs) -> None:
             ratio = f"{rate / statistics.median(run['rate'] for run in rival):8.1f}x" if rival else ""
             name = f"{request}, {clients} clients, {pipelined} at a time"
             print(f"{name:34}{system:18}{rate:10,.0f}{p50:9.2f}{p99:9.2f}{cost}{ratio}")
-    traced_cost(table)
 
 
-def traced_cost(table: dict[tuple[Any, ...], dict[str, Runs]]) -> None:
-    """What recording a trace takes of the processor."""
-    for (request, clients, pipelined), systems in table.items():
-        if request == "set" and {"quorate", "quorate traced"} <= systems.keys():
-            plain, traced = (
-                statistics.median(run["cpu_us"] for run in systems[name])
-                for name in ("quorate", "quorate traced")
-            )
+def tracing(folder: Path, runs: Runs, divisor: int) -> None:
+    """What recording a trace takes of the processor: two clusters side by side, loaded in turn, one of them traced."""
+    with quorate(folder / "plain") as plain, quorate(folder / "traced", traced=True) as traced:
+        for request, clients, pipelined, count in (LOADS[1], PIPELINED[0]):
+            costs: dict[str, list[float]] = {"plain": [], "traced": []}
+            for _ in range(TURNS):
+                for name, (run, pids) in (("plain", plain), ("traced", traced)):
+                    before = sum(map(cpu_s, pids))
+                    run(request, clients, pipelined, count // divisor)
+                    costs[name].append((sum(map(cpu_s, pids)) - before) / (count // divisor) * 1e6)
+            runs.append({"system": "tracing", "request": request, "flying": clients * pipelined, **costs})
+            shares = [
+                with_it / without - 1
+                for with_it, without in zip(costs["traced"], costs["plain"], strict=True)
+            ]
             print(
-                f"tracing costs {traced / plain - 1:.0%} of the processor: {clients} clients, {pipelined} at a time"
+                f"tracing: {request}, {clients} clients, {pipelined} at a time: "
+                f"{statistics.median(costs['plain']):.0f} "
+                f"us of processor time a request without, {statistics.median(costs['traced']):.0f} with; "
+                f"{statistics.median(shares):+.0%} (median of {TURNS} pairs)",
+                flush=True,
             )
 
 

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-COLOURS = {"quorate": "tab:blue", "etcd": "tab:red", "quorate traced": "tab:cyan"}
+COLOURS = {"quorate": "tab:blue", "etcd": "tab:red"}
 
 
 def main() -> int:
@@ -37,8 +37,8 @@ def main() -> int:
     elections(axes[2], runs)
     figure.tight_layout()
     given.into.mkdir(parents=True, exist_ok=True)
-    figure.savefig(given.into / "serve.svg")
-    print(given.into / "serve.svg")
+    figure.savefig(given.into / "serve.png", dpi=100)
+    print(given.into / "serve.png")
     return 0
 
 
