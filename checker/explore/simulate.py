@@ -142,7 +142,7 @@ def simulate(
                 violation = simulation.walk()
                 if watch and simulation.walks % PROGRESS_EVERY_WALKS == 0:
                     watch(simulation.progress())
-                if cut_short := _beyond(simulation, search.limits):
+                if cut_short := beyond(search.limits, len(simulation.number), search.seconds()):
                     why = f"{cut_short} after {simulation.walks:,} random walks (seed {seed})"
                     break
         except KeyboardInterrupt:
@@ -165,10 +165,10 @@ def simulate(
     )
 
 
-def _beyond(simulation: Simulation, limits: Limits) -> str:
-    """Which limit the walks have passed; empty if none."""
-    if limits.states_max is not None and len(simulation.number) >= limits.states_max:
+def beyond(limits: Limits, states: int, seconds: float) -> str:
+    """Which limit walks that have seen so many states have passed; empty if none."""
+    if limits.states_max is not None and states >= limits.states_max:
         return f"the limit of {limits.states_max} states was reached"
-    if limits.seconds_max is not None and simulation.search.seconds() > limits.seconds_max:
+    if limits.seconds_max is not None and seconds > limits.seconds_max:
         return f"the time limit of {limits.seconds_max:g} s was reached"
     return ""

@@ -12,6 +12,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,7 @@ import numpy as np
 
 from .frontier import Frontier
 from .intrinsics import Array
+from .kernels import route
 from .order import Tally
 from .search import Search
 
@@ -42,9 +44,9 @@ class Checkpoints:
 
     file: Path
     identity: str
-    about: Mapping[str, Any]
+    model: str
+    """The model, as a person calls it."""
     every_seconds: float = 60.0
-    written: int = 0
     failed: str = ""
     """Why the last one could not be written, if it could not."""
     _next_s: float = 0.0
@@ -79,7 +81,7 @@ class Checkpoints:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-            self.written, self.failed = self.written + 1, ""
+            self.failed = ""
         except OSError as why:
             self.failed = f"{self.file}: {why.strerror}"
             self._beside.unlink(missing_ok=True)
@@ -96,7 +98,8 @@ class Checkpoints:
             tally.add(w.tally)
         return {
             "identity": self.identity,
-            **self.about,
+            "model": self.model,
+            "levels_apart": search.order.levels_apart,
             "level": workers[0].level,
             "seconds": search.seconds(),
             "waiting_words": workers[0].program.waiting_words,
@@ -146,14 +149,26 @@ class _Writer:
 # Going on ----------------------------------------------------------------------------------
 
 
+def levels_apart(file: Path, identity: str) -> bool:
+    """Whether the search written down here remembers one level alone.  Raises `BadCheckpoint` as `resume` does."""
+    with _opened(file) as reader:
+        return bool(reader.header(identity)["levels_apart"])
+
+
 def resume(file: Path, identity: str, search: Search) -> None:
     """Puts a search that has not begun where the checkpoint left off.
 
     Raises `BadCheckpoint` if it is not whole or of another specification, instance or way to explore.
     """
+    with _opened(file) as reader:
+        reader.read(identity, search)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[_Reader]:
     try:
         with file.open("rb") as opened:
-            _Reader(file, opened).read(identity, search)
+            yield _Reader(file, opened)
     except OSError as why:
         raise BadCheckpoint(f"{file}: {why.strerror}; name a checkpoint that was written") from None
 
@@ -165,13 +180,19 @@ class _Reader:
         self.path, self.file, self.sum = path, file, 0
 
     def read(self, identity: str, search: Search) -> None:
+        self._fill(self.header(identity), search)
+        if self.file.read(4) != self.sum.to_bytes(4, "little"):
+            raise self._broken()
+
+    def header(self, identity: str) -> dict[str, Any]:
+        """The header, which must be of this model."""
         if self.get(len(MAGIC)) != MAGIC:
             raise BadCheckpoint(f"{self.path}: this is no checkpoint of quorate, or one of another version")
         size = int.from_bytes(self.get(8), "little")
         if size > HEADER_BYTES_MAX:
             raise self._broken()
         try:
-            header = json.loads(self.get(size))
+            header: dict[str, Any] = json.loads(self.get(size))
         except ValueError:
             raise self._broken() from None
         if header.get("identity") != identity:
@@ -179,9 +200,7 @@ class _Reader:
                 f"{self.path}: it is of {header.get('model', 'another model')}, "
                 "not what is asked for now; specification, sizes, properties, exactness and symmetry must be the same"
             )
-        self._fill(header, search)
-        if self.file.read(4) != self.sum.to_bytes(4, "little"):
-            raise self._broken()
+        return header
 
     def _fill(self, header: Mapping[str, Any], search: Search) -> None:
         workers, words = search.workers, header["waiting_words"]
@@ -231,8 +250,10 @@ def _deal(states: Array, came: bytes, words: int, frontiers: Sequence[Frontier])
 
 def _remember(entries: Array, words: int, search: Search) -> None:
     """Gives every worker what it owns of these entries."""
-    marks = entries[::words]
-    owners = ((marks & np.uint64(0xFFFF)) * np.uint64(len(search.workers))) >> np.uint64(16)
-    table = entries.reshape(-1, words)
-    for i, w in enumerate(search.workers):
-        w.seen.remember(np.ascontiguousarray(table[owners == i]).reshape(-1))
+    count, workers = len(entries) // words, search.workers
+    boxes, sizes = np.empty(len(entries) * len(workers), np.uint64), np.zeros(len(workers), np.int64)
+    unused = np.empty(count * len(workers), np.uint8)
+    route(entries, unused, count, words, boxes, unused, count, sizes)
+    for i, w in enumerate(workers):
+        start = i * count * words
+        w.seen.remember(boxes[start : start + int(sizes[i]) * words])

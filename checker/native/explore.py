@@ -18,7 +18,7 @@ from ..explore.result import Count, Exploration, Limits, Progress, Violation, Wa
 from ..instance import Instance
 from ..language import Many, Sort, item_of
 from ..specification import Function, Specification, brief, where
-from .checkpoint import Checkpoints, resume
+from .checkpoint import Checkpoints, levels_apart, resume
 from .layout import WORD_BITS, Words
 from .moves import Leaf
 from .order import NOT_APART, Order, Outcome
@@ -79,6 +79,8 @@ def explore(
     run = _prepare(
         spec, instance, goals, sorts, limits or Limits(), workers, exact, stop_at_deadlock, storage
     )
+    if storage.resume and not levels_apart(storage.resume, run.identity):
+        run = run.remembering()
     warm_up(run.order)
     search = Search(run.order, run.checkpoints)
     if storage.resume:
@@ -257,8 +259,8 @@ def _prepare(
     identity = _identity(program, symmetry, exact)
     checkpoints = None
     if storage.checkpoint:
-        about = {"model": f"{spec.name} with {instance}"}
-        checkpoints = Checkpoints(storage.checkpoint, identity, about, storage.every_seconds)
+        model = f"{spec.name} with {instance}"
+        checkpoints = Checkpoints(storage.checkpoint, identity, model, storage.every_seconds)
     return _Run(spec, instance, goals, program, order, symmetry, identity, checkpoints)
 
 

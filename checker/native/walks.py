@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..explore.result import Count, Exploration, Limits, Progress, Violation, Watcher
-from ..explore.simulate import steps_max, violation_of
+from ..explore.simulate import beyond, steps_max, violation_of
 from ..instance import Instance
 from ..specification import Function, Specification
 from .code import TWINS
@@ -133,16 +133,12 @@ class Walks:
         self.steps.new(np.where(pairs == 0, np.uint64(1), pairs), via)
         return here[on], records
 
+    def seconds(self) -> float:
+        """How long it has been walked."""
+        return time.perf_counter() - self.started
+
     def _beyond(self) -> str:
-        """Which limit the walks have passed; empty if none."""
-        if self.limits.states_max is not None and self.states.table.count >= self.limits.states_max:
-            return f"the limit of {self.limits.states_max} states was reached"
-        if (
-            self.limits.seconds_max is not None
-            and time.perf_counter() - self.started > self.limits.seconds_max
-        ):
-            return f"the time limit of {self.limits.seconds_max:g} s was reached"
-        return ""
+        return beyond(self.limits, self.states.table.count, self.seconds())
 
     def progress(self) -> Progress:
         """How far the walks have come."""
@@ -151,7 +147,7 @@ class Walks:
             self.states.table.count,
             self.steps.table.count,
             0,
-            time.perf_counter() - self.started,
+            self.seconds(),
             int(self.taken.sum()),
             resident_bytes(),
             {name: int(self.taken[i]) for i, name in enumerate(self.program.moves.actions)},
@@ -180,7 +176,7 @@ def simulate(
         why = going.run(watch)
     except KeyboardInterrupt:
         why = "it was interrupted"
-    seconds = time.perf_counter() - going.started
+    seconds = going.seconds()
     violation = _violation(spec, instance, going, goals)
     taken = f"{going.done:,} random walks (seed {seed})"
     return Exploration(

@@ -101,7 +101,7 @@ class Worker:
             self.level += 1
             if self.order.levels_apart:
                 self.seen.forget(self.frontier.waiting())
-        if self.cut_short:
+        if self.cut_short and self.cut_short != NOT_APART:
             self.search.save(self.number)
         self._count_the_rest(self.frontier)
         self._count_the_rest(self.following)

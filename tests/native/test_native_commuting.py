@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from quorate.checker.explore.referee import explore as referee
+from quorate.checker.explore.result import Limits
 from quorate.checker.instance import Instance
-from quorate.checker.native import commuting, explore
+from quorate.checker.native import Storage, commuting, explore
 from quorate.checker.native.circuit import Node
 from quorate.checker.native.moves import Leaf
 from quorate.checker.native.program import Program, compile_program
 from quorate.checker.native.ranks import counting, cover
+from quorate.checker.native.search import Search
 from quorate.checker.specification import Specification
 
 CORE = {"acceptor": 3, "ballot": 2, "slot": 1, "value": 2}
@@ -213,8 +216,6 @@ def test_a_step_that_does_not_count_makes_the_search_remember_every_level(
     assert program_of(spec, x=4).levels_apart
     theirs = referee(spec, instance)
     begun: list[bool] = []
-    from quorate.checker.native.search import Search
-
     plain = Search.begin
     monkeypatch.setattr(Search, "begin", lambda self: (begun.append(self.order.levels_apart), plain(self))[1])
     for symmetry, workers in itertools.product((False, True), (1, 2)):
@@ -222,6 +223,28 @@ def test_a_step_that_does_not_count_makes_the_search_remember_every_level(
         ours = explore(spec, instance, symmetry=symmetry, workers=workers)
         assert (ours.distinct, ours.edges, ours.depth) == (theirs.distinct, theirs.edges, theirs.depth)
         assert begun == [True, False]
+
+
+def test_a_search_that_remembers_every_level_is_gone_on_with_as_such(
+    written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, file = written(SHY), tmp_path / "run"
+    instance = Instance.of(spec, {"x": 4})
+    theirs = referee(spec, instance)
+    cut = explore(
+        spec,
+        instance,
+        symmetry=False,
+        limits=Limits(states_max=20),
+        storage=Storage(checkpoint=file),
+        workers=1,
+    )
+    assert (cut.verdict, cut.distinct < theirs.distinct) == ("unknown", True)
+    begun: list[None] = []
+    monkeypatch.setattr(Search, "begin", lambda self: begun.append(None))
+    ours = explore(spec, instance, symmetry=False, storage=Storage(resume=file), workers=2)
+    assert (ours.distinct, ours.edges, ours.depth) == (theirs.distinct, theirs.edges, theirs.depth)
+    assert begun == [], "it goes on, and does not begin again"
 
 
 def test_a_table_that_forgets_is_empty_and_takes_the_same_again() -> None:
