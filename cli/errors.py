@@ -14,6 +14,7 @@ ERRORS: Mapping[str, tuple[str, ...]] = {
     "checker.native.checkpoint": ("BadCheckpoint",),
     "checker.native.explore": ("CannotExplore",),
     "checker.native.symmetry": ("BadSymmetry",),
+    "checker.native.trace": ("NoWay",),
     "checker.prove.proof": ("NothingToProve",),
     "checker.refinement": ("BadRefinement",),
     "checker.source": ("Unreadable",),

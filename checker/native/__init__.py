@@ -3,6 +3,6 @@
 from .checkpoint import BadCheckpoint
 from .explore import CannotExplore, Storage, explore
 from .symmetry import BadSymmetry
-from .trace import EnginesDisagree
+from .trace import EnginesDisagree, NoWay
 
-__all__ = ["BadCheckpoint", "BadSymmetry", "CannotExplore", "EnginesDisagree", "Storage", "explore"]
+__all__ = ["BadCheckpoint", "BadSymmetry", "CannotExplore", "EnginesDisagree", "NoWay", "Storage", "explore"]

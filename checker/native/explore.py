@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..explore.result import Count, Exploration, Limits, Progress, Violation, Watcher
+from ..explore.result import DEADLOCK_CLAIM, Count, Exploration, Limits, Progress, Violation, Watcher
 from ..instance import Instance
 from ..language import Many, Sort, item_of
 from ..specification import Function, Specification, brief, where
@@ -61,8 +61,8 @@ def explore(
     is given to whichever action came first, and adds up to all states but the initial one.
 
     `storage` says how much memory may be used and where a search is written down, or gone on with.  The verdict is
-    `unknown` if a limit, the end of memory or Ctrl-C cut the search short.  Raises `CannotExplore`, `BadSymmetry` and
-    `BadCheckpoint`.
+    `unknown` if a limit, the end of memory or Ctrl-C cut the search short.  Raises `CannotExplore`, `BadSymmetry`,
+    `BadCheckpoint` and `NoWay`.
     """
     sorts = () if exact and symmetry is True else interchangeable(spec, instance, symmetry)
     if exact and sorts:
@@ -187,8 +187,7 @@ class _Run:
             last = steps[-1].state if steps else start
             broken = next((p for p in self.goals if not p(last)), None)
         if outcome.bad is None:
-            claim = "In every state some action leads to another state."
-            return Violation("deadlock", claim, "", start, tuple(steps))
+            return Violation("deadlock", DEADLOCK_CLAIM, "", start, tuple(steps))
         if broken is None:
             raise EnginesDisagree(
                 "the text finds nothing wrong with a state that the machine code objects to"

@@ -32,18 +32,35 @@ class Expander(Protocol):
     kinds: Array
     unsure: Array
 
-    def expand(
-        self, states: Array, low: int, high: int, out: Array, via: Bytes, ends: Array, fired: Array
-    ) -> int: ...
+    def expand(self, states: Array, low: int, high: int, into: Made) -> int: ...
     def check(self, states: Array, low: int, high: int) -> int: ...
+
+
+@dataclass(frozen=True)
+class Made:
+    """Room for what a block of states leads to, and then what they lead to; `code` tells what stands where."""
+
+    out: Array
+    via: Bytes
+    ends: Array
+    fired: Array
+
+    @classmethod
+    def room(cls, program: Expander, states: int) -> Made:
+        """Room for what so many states lead to."""
+        records = states * max(1, program.successors_max)
+        return cls(
+            np.empty(records * (program.waiting_words + 1), np.uint64),
+            np.empty(records, np.uint8),
+            np.empty(states, np.uint64),
+            np.empty(states * program.kinds.shape[1], np.uint64),
+        )
 
 
 class Marker(Protocol):
     """What gives records their fingerprints and states their weights, where the program itself does not."""
 
-    def mark(
-        self, states: Array, low: int, high: int, out: Array, ends: Array, fired: Array, weights: Counts
-    ) -> None:
+    def mark(self, states: Array, low: int, high: int, made: Made, weights: Counts) -> None:
         """Fills in the successors' fingerprints and what they need not take, and the weights of these states."""
         ...
 
@@ -131,6 +148,7 @@ class Outcome:
 
 FOUND = "found"
 """The reason to end that is not one to say that the search was cut short."""
+INTERRUPTED = "it was interrupted"
 NOT_APART = "a step was taken that does not count as one"
 """The reason to begin again, and to remember every level."""
 

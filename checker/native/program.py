@@ -20,10 +20,11 @@ from .code import Printer
 from .commuting import Sleep
 from .ground import Grounder, Scope
 from .implied import reduce
-from .intrinsics import Array, Bytes
+from .intrinsics import Array
 from .layout import Layout, Words, lay_out
 from .machine import Machine
 from .moves import Leaf, Moves, ground_moves, parted
+from .order import Made
 from .ranks import counting
 
 
@@ -71,15 +72,12 @@ class Program:
         """A state that waits to be expanded, with the set of leaves that it need not take."""
         return self.layout.words + self.sleep.words
 
-    def expand(
-        self, states: Array, low: int, high: int, out: Array, via: Bytes, ends: Array, fired: Array
-    ) -> int:
-        """Writes the successors of waiting states `low` .. `high` - 1 as records to `out`; returns how many.
+    def expand(self, states: Array, low: int, high: int, into: Made) -> int:
+        """Writes the successors of waiting states `low` .. `high` - 1 as records; returns how many.
 
-        Nothing is checked: `out` has room for `successors_max` records a state, `via` for as many bytes, `ends` for an
-        entry a state, `fired` for a set of leaves a state.
+        Nothing is checked: there must be room for as many states.
         """
-        arrays = (x.ctypes.data for x in (out, via, ends, fired))
+        arrays = (x.ctypes.data for x in (into.out, into.via, into.ends, into.fired))
         return self._expand(states.ctypes.data, low, high, *arrays)
 
     def check(self, states: Array, low: int, high: int) -> int:

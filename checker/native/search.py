@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .order import Order, Outcome, Told
+from .order import INTERRUPTED, Order, Outcome, Told
 from .room import Room
 from .worker import Worker
 
@@ -80,7 +80,7 @@ class Search:
                 if beat:
                     beat(self)
             except KeyboardInterrupt:
-                self.reason = "it was interrupted"
+                self.reason = INTERRUPTED
         out = self.outcome()
         self.workers.clear()  # what they stored is let go of now, not when garbage is collected
         if self._failures:

@@ -23,6 +23,7 @@ from .ground import Row
 from .intrinsics import Array, Counts
 from .layout import WORD_BITS, Layout, Words
 from .orbits import mark_orbits, weigh_orbits
+from .order import Made
 
 PERMUTATIONS_MAX = 720
 """More lanes than these cost more than they save; sorts beyond them are not permuted."""
@@ -198,13 +199,11 @@ class OrbitMarker:
         self._permutations, self._codes = np.uint64(permutations), symmetry.codes.reshape(-1)
         self._place = (symmetry.place * permutations).astype(np.uint64)
 
-    def mark(
-        self, states: Array, low: int, high: int, out: Array, ends: Array, fired: Array, weights: Counts
-    ) -> None:
+    def mark(self, states: Array, low: int, high: int, made: Made, weights: Counts) -> None:
         """Fills in the successors' fingerprints and what they need not take, and the weights of these states."""
         mark_orbits(
             states, np.uint64(low), np.uint64(high), self._words, self._waiting,
-            out, ends, fired, np.uint64(self.sleep.all_words),
+            made.out, made.ends, made.fired, np.uint64(self.sleep.all_words),
             self._permutations, self._place, self._codes, self._instead, self._peers, self._marks,
             self._lanes, self._mixed, self._child, self._sums, self._images, weights,
         )  # fmt: skip
@@ -222,5 +221,6 @@ class OrbitMarker:
         state = np.zeros(self.state_words + self.sleep.words, np.uint64)
         state[: len(words)] = words
         out, fired = np.array([0, *state], np.uint64), np.zeros(self.sleep.all_words, np.uint64)
-        self.mark(state, 0, 1, out, np.ones(1, np.uint64), fired, np.zeros(1, np.int64))
+        itself = Made(out, np.zeros(1, np.uint8), np.ones(1, np.uint64), fired)
+        self.mark(state, 0, 1, itself, np.zeros(1, np.int64))
         return int(out[0])

@@ -22,7 +22,7 @@ from ..specification import Specification
 from .frontier import Frontier
 from .kernels import parent_of
 from .layout import Words
-from .order import Order, Outcome
+from .order import INTERRUPTED, Made, Order, Outcome
 from .program import Program
 from .search import Search
 
@@ -35,6 +35,10 @@ class EnginesDisagree(Exception):
     """What the machine code found is not what the specification's text does: a defect of this engine."""
 
 
+class NoWay(Exception):
+    """Something wrong was found, and there is no room to find the way to it; the message is one line."""
+
+
 def way_to(
     spec: Specification,
     instance: Instance,
@@ -44,12 +48,17 @@ def way_to(
 ) -> list[Taken]:
     """A shortest run to the state that `goal` picks from a search's outcome.
 
-    The search is made once more, whatever the limits of the first.  Raises `KeyboardInterrupt` if that is interrupted.
+    The search is made once more, whatever the limits of the first.  Raises `KeyboardInterrupt` if that is interrupted,
+    and `NoWay` if it ends for want of memory.
     """
     outcome = Search(replace(order, keep_levels=True, limits=Limits())).run()
     picked = goal(outcome)
-    if picked is None and outcome.cut_short:
+    if picked is None and outcome.cut_short == INTERRUPTED:
         raise KeyboardInterrupt
+    if picked is None and outcome.cut_short:
+        raise NoWay(
+            f"a violation was found, but not the way to it: {outcome.cut_short}; allow more memory or disk"
+        )
     if picked is None:
         raise EnginesDisagree("a second search did not find again what the first one found")
     level, words = picked
@@ -64,15 +73,12 @@ def way_to(
 def _parent(program: Program, frontiers: Sequence[Frontier], words: Words) -> Words:
     """A state among these that leads to the one given."""
     size, waiting, target = program.state_words, program.waiting_words, np.array(words, np.uint64)
-    out = np.empty(BLOCK_STATES * program.successors_max * (waiting + 1), np.uint64)
-    via = np.empty(BLOCK_STATES * program.successors_max, np.uint8)
-    ends = np.empty(BLOCK_STATES, np.uint64)
-    fired = np.empty(BLOCK_STATES * program.kinds.shape[1], np.uint64)
+    made = Made.room(program, BLOCK_STATES)
     for chunk in itertools.chain.from_iterable(frontier.all() for frontier in frontiers):
         for low in range(0, chunk.count, BLOCK_STATES):
             high = min(low + BLOCK_STATES, chunk.count)
-            program.expand(chunk.states, low, high, out, via, ends, fired)
-            found = parent_of(out, ends, high - low, waiting + 1, size, target)
+            program.expand(chunk.states, low, high, made)
+            found = parent_of(made.out, made.ends, high - low, waiting + 1, size, target)
             if found >= 0:
                 start = (low + found) * waiting
                 return tuple(int(w) for w in chunk.states[start : start + size])

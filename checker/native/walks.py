@@ -19,6 +19,7 @@ from ..specification import Function, Specification
 from .code import TWINS
 from .frontier import Chunk
 from .intrinsics import Array, Bytes, Counts
+from .order import INTERRUPTED, Made
 from .program import Program, compile_program
 from .room import resident_bytes
 from .seen import Fingerprints
@@ -61,10 +62,7 @@ class Walks:
         self.record, self.words = program.waiting_words + 1, program.state_words
         each = max(1, program.successors_max) * self.record * 8
         self.side_by_side = max(1, min(walks, SIDE_BY_SIDE_MAX, OUT_BYTES // each))
-        size = self.side_by_side * max(1, program.successors_max)
-        self.out, self.via = np.empty(size * self.record, np.uint64), np.empty(size, np.uint8)
-        self.ends = np.empty(self.side_by_side, np.uint64)
-        self.fired = np.empty(self.side_by_side * program.kinds.shape[1], np.uint64)
+        self.made = Made.room(program, self.side_by_side)
         self.states, self.steps, self.stuck = _Known(self.record), _Known(1), _Known(1)
         self.taken, self.found = np.zeros(256, np.int64), np.zeros(256, np.int64)
         self.done, self.longest = 0, 0
@@ -115,8 +113,8 @@ class Walks:
     def _step(self, now: Array, here: Counts) -> tuple[Counts, Array]:
         """A step for each walk that can take one: which they are, and where each of them leads."""
         states = np.ascontiguousarray(now[:, 1:])
-        self.program.expand(states, 0, len(here), self.out, self.via, self.ends, self.fired)
-        ends = (self.ends[: len(here)] & np.uint64(TWINS - 1)).astype(np.int64)
+        self.program.expand(states, 0, len(here), self.made)
+        ends = (self.made.ends[: len(here)] & np.uint64(TWINS - 1)).astype(np.int64)
         starts = np.concatenate([[0], ends[:-1]])
         on = ends > starts
         if not on.all():
@@ -125,8 +123,8 @@ class Walks:
                 self.stuck_walk = int(here[~on][0])
         chance = self.rng.random(len(here))
         chosen = (starts + (chance * (ends - starts)).astype(np.int64))[on]
-        records = self.out.reshape(-1, self.record)[chosen]
-        via = self.via[chosen]
+        records = self.made.out.reshape(-1, self.record)[chosen]
+        via = self.made.via[chosen]
         np.add.at(self.taken, via, 1)
         np.add.at(self.found, self.states.new(records.reshape(-1), via), 1)
         pairs = now[on, 0] * FACTOR ^ records[:, 0]
@@ -175,7 +173,7 @@ def simulate(
     try:
         why = going.run(watch)
     except KeyboardInterrupt:
-        why = "it was interrupted"
+        why = INTERRUPTED
     seconds = going.seconds()
     violation = _violation(spec, instance, going, goals)
     taken = f"{going.done:,} random walks (seed {seed})"

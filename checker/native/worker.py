@@ -11,7 +11,7 @@ from .frontier import Chunk, Frontier, Shelf
 from .intrinsics import Array, Bytes, Counts
 from .kernels import DISTINCT, STUCK, UNSURE, route, settle
 from .layout import Words
-from .order import FOUND, NOT_APART, Order, Tally, Told
+from .order import FOUND, NOT_APART, Made, Order, Tally, Told
 from .room import Room
 from .seen import Fingerprints, Seen, Whole
 
@@ -61,10 +61,7 @@ class Worker:
         fitting = OUT_BYTES // (per_state * self.record * 8 * order.workers)
         self.block = max(1, min(BLOCK_STATES_MAX, fitting))
         self.box_room = self.block * per_state
-        self.out = np.empty(self.box_room * self.record, np.uint64)
-        self.via = np.empty(self.box_room, np.uint8)
-        self.ends = np.empty(self.block, np.uint64)
-        self.fired = np.empty(self.block * order.program.kinds.shape[1], np.uint64)
+        self.made = Made.room(order.program, self.block)
         self.weights = np.ones(self.block, np.int64)
         self.marker = order.markers() if order.markers else None
         self.boxes = [self._box() for _ in range(2)] if order.workers > 1 else []
@@ -113,13 +110,13 @@ class Worker:
         if self.order.keep_levels:
             self.levels.append(self.frontier)
         while True:
-            busy, made = bool(self.frontier), 0
+            busy, count = bool(self.frontier), 0
             if not beyond and (block := self.frontier.take(self.block)) is not None:
-                made = self._expand(*block)
+                count = self._expand(*block)
             if self.order.workers > 1:
-                self._send(made)
+                self._send(count)
             told = self._meet(busy)
-            self._take_all(made)
+            self._take_all(count)
             if not told.busy:
                 return told.more  # a search that was gone on with may begin where a level has just ended
             self.search.depth = self.level + (not beyond)
@@ -174,29 +171,29 @@ class Worker:
 
     def _expand(self, chunk: Chunk, low: int, high: int) -> int:
         program, tally = self.program, self.tally
-        made = program.expand(chunk.states, low, high, self.out, self.via, self.ends, self.fired)
+        count = program.expand(chunk.states, low, high, self.made)
         tally.expanded += high - low
         if self.marker:
-            self.marker.mark(chunk.states, low, high, self.out, self.ends, self.fired, self.weights)
+            self.marker.mark(chunk.states, low, high, self.made, self.weights)
         settle(
-            self.ends, self.fired, program.kinds, program.unsure, high - low,
-            self.out, self.via, self.record, program.state_words,
+            self.made.ends, self.made.fired, program.kinds, program.unsure, high - low,
+            self.made.out, self.made.via, self.record, program.state_words,
             self.weights, chunk.came[low:high], tally.taken, tally.found, tally.totals,
         )  # fmt: skip
         if self.order.stop_at_deadlock and self.stuck is None and tally.totals[STUCK] >= 0:
             self.stuck = self.level, self._state(chunk, low + int(tally.totals[STUCK]))
-        return made
+        return count
 
-    def _send(self, made: int) -> None:
+    def _send(self, count: int) -> None:
         """Puts the successors into the boxes of the meeting that comes."""
         box, via, sizes = self.boxes[(self.turn + 1) & 1]
         sizes[:] = 0
-        route(self.out, self.via, made, self.record, box, via, self.box_room, sizes)
+        route(self.made.out, self.made.via, count, self.record, box, via, self.box_room, sizes)
 
-    def _take_all(self, made: int) -> None:
+    def _take_all(self, count: int) -> None:
         """Takes what everybody has made for this worker."""
         if self.order.workers == 1:
-            self._take(self.out, self.via, 0, made, self.following, self.level + 1)
+            self._take(self.made.out, self.made.via, 0, count, self.following, self.level + 1)
             return
         for sender in self.search.workers:
             box, via, sizes = sender.boxes[self.turn & 1]

@@ -19,7 +19,17 @@ import pytest
 from quorate.checker.explore.result import Exploration, Limits
 from quorate.checker.instance import Instance
 from quorate.checker.mutation import mutants_of, mutate
-from quorate.checker.native import BadCheckpoint, Storage, explore, frontier, room, search, seen, worker
+from quorate.checker.native import (
+    BadCheckpoint,
+    NoWay,
+    Storage,
+    explore,
+    frontier,
+    room,
+    search,
+    seen,
+    worker,
+)
 from quorate.checker.specification import Specification
 
 CORE = {"acceptor": 3, "ballot": 2, "slot": 1, "value": 2}
@@ -95,6 +105,36 @@ def test_a_counterexample_is_found_on_disk_too(
     assert found.violation is not None
     assert len(found.violation.steps) == mutant.steps
     assert found.extra["on_disk_bytes"] > 0
+
+
+def test_where_there_is_no_room_for_the_way_to_a_violation_that_is_said(
+    spec: Specification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = room.Room.has
+    spoilt = mutate(spec, next(m for m in mutants_of(spec) if m.name == "leader_ignores_reports"))
+    monkeypatch.setattr(seen, "TABLE_LOG2_MIN", 10)
+    monkeypatch.setattr(worker, "BLOCK_STATES_MAX", 100)
+    searches: list[bool] = []
+
+    def has(self: room.Room, more: int) -> bool:
+        return not searches[-1] and plain(self, more)
+
+    begin = search.Search.begin
+    monkeypatch.setattr(
+        search.Search, "begin", lambda self: (searches.append(self.order.keep_levels), begin(self))[1]
+    )
+    monkeypatch.setattr(room.Room, "has", has)
+    with pytest.raises(
+        NoWay, match=r"a violation was found, but not the way to it: memory is full: .* allow more"
+    ):
+        explore(
+            spoilt,
+            Instance.of(spoilt, MIDDLE),
+            storage=Storage(memory_bytes_max=1 << 40, folder=tmp_path),
+            symmetry=False,
+            workers=1,
+        )
+    assert searches == [False, True]
 
 
 @pytest.mark.parametrize("exact", [False, True])
