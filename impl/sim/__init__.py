@@ -1,1 +1,1 @@
-"""Simulation: the implementation itself in a world that is drawn from a seed."""
+"""A deterministic simulation: real nodes in a world of which one seed decides everything."""

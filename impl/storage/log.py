@@ -80,7 +80,9 @@ class Opened:
 class DurableLog:
     """An open log: `commit` batches of records to it, then `close` it. Safe to use from several threads."""
 
-    def __init__(self, reading: Reading, segment: Segment, state: Recovered, segment_bytes: int) -> None:
+    def __init__(
+        self, reading: Reading, segment: Segment, state: Recovered, segment_bytes: int, piece_bytes: int
+    ) -> None:
         """Use `open`."""
         self._folder = reading.folder
         self._files = reading.folder.files
@@ -88,6 +90,7 @@ class DurableLog:
         self._offset = reading.offset
         self._sequence = reading.sequence
         self._segment_bytes = segment_bytes
+        self._piece_bytes = piece_bytes
         self._base = Base(state.low, reading.first, state.promised, state.ballot_used)
         """What the manifest would say now."""
         self._slots = reading.slots
@@ -98,9 +101,17 @@ class DurableLog:
 
     @classmethod
     def open(
-        cls, folder: Path, identity: Identity, *, segment_bytes: int = SEGMENT_BYTES, files: Files = REAL
+        cls,
+        folder: Path,
+        identity: Identity,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        piece_bytes: int = PIECE_BYTES,
+        files: Files = REAL,
     ) -> tuple[Self, Opened]:
         """Open the log in `folder`, making both if there are none, and recover what it holds.
+
+        `piece_bytes` is how much of a checkpoint is read, sent and kept at a time.
 
         Raises WrongFolder, FolderInUse, UnknownFormat, DamagedLog, DiskFull or DiskFailed; nothing that was
         committed is then lost, and the folder is free again.
@@ -123,7 +134,7 @@ class DurableLog:
             reading.close()
             locked.close()
             raise
-        log = cls(reading, segment, state, segment_bytes)
+        log = cls(reading, segment, state, segment_bytes, piece_bytes)
         log._clear_away()
         return log, Opened(boot, state, reading.sequence, stored, reading.torn)
 
@@ -194,10 +205,10 @@ class DurableLog:
     def read_piece(self, slot: int, offset: int) -> tuple[int, int, int, bytes]:
         """A piece of the checkpoint of a slot, as (slot, size in all, offset, data): or, if that is gone, of the one
         that counts, from its beginning."""
-        found = read_piece(self._folder.path, slot, offset, PIECE_BYTES, self._files)
+        found = read_piece(self._folder.path, slot, offset, self._piece_bytes, self._files)
         if found is None:
             slot, offset = self._base.checkpoint, 0
-            found = read_piece(self._folder.path, slot, offset, PIECE_BYTES, self._files)
+            found = read_piece(self._folder.path, slot, offset, self._piece_bytes, self._files)
         if found is None:
             raise DiskFailed(f"{checkpoint_path(self._folder.path, slot)}: is gone; check the disk")
         return slot, found[0], offset, found[1]
