@@ -11,6 +11,7 @@ give a node a new folder under its old name while the cluster it was a member of
 
 from __future__ import annotations
 
+import errno
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,10 @@ LOCK: Final = "lock"
 MANIFEST: Final = "manifest.json"
 TEMPORARY: Final = ".tmp"
 """How the name of a file ends that is not yet whole; such a file is removed when the folder is opened."""
+
+
+_NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.EINVAL)
+"""Why a folder high up is not synced: it belongs to somebody else, or its file system has nothing to sync."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -133,8 +138,19 @@ class Folder:
         return manifest
 
     def _first_manifest(self) -> Manifest:
+        self._keep()
         self._write(Manifest(FORMAT, self.identity.cluster, self.identity.node, boot=0, synced=0))
         return self.manifest
+
+    def _keep(self) -> None:
+        """Make durable the way to a new folder, which this start may have made, or one that died: a folder that is gone
+        after a crash has forgotten what was promised in it."""
+        for above in self.path.parents:
+            try:
+                self.files.sync_folder(above)
+            except OSError as error:
+                if error.errno not in _NOT_OURS:
+                    raise disk_error(error, above, "sync") from error
 
     def _write(self, manifest: Manifest) -> None:
         path = self.path / MANIFEST
@@ -178,7 +194,6 @@ def _lock(path: Path, files: Files) -> int:
             names = files.names(path)
         except FileNotFoundError:
             _make(path, files)
-            files.sync_folder(path.parent)
         else:
             _refuse_strangers(path, names)
         return files.lock(path / LOCK)

@@ -194,6 +194,6 @@ def _owner(identity: Identity) -> int:
 
 
 def _write_zeros(files: Files, descriptor: int, start: int, stop: int) -> None:
-    zeros = bytes(_CHUNK_BYTES)
+    zeros = bytes(min(_CHUNK_BYTES, stop - start))
     for at in range(start, stop, _CHUNK_BYTES):
         write_all(files, descriptor, zeros[: min(_CHUNK_BYTES, stop - at)], at)
