@@ -183,7 +183,7 @@ Shape = TypeVar("Shape")
 def _decode(path: Path, text: bytes, kind: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter for a name that is no UTF-8
         raise DamagedLog(f"{path}: is damaged ({error}); put back the file that was there") from error
 
 
