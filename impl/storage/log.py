@@ -225,8 +225,9 @@ class DurableLog:
                 first += 1
             self._check_alive()
             if first > self._base.first:
-                self._base = replace(self._base, first=first)
-                self._folder.rest_on(self._base)
+                base = replace(self._base, first=first)
+                self._folder.rest_on(base)
+                self._base = base
                 self._clear_away()
 
     def rest_on(self, slot: int) -> None:

@@ -16,10 +16,12 @@ from quorate.impl.core.records import (
 )
 from quorate.impl.sim.disk import SimulatedDisk
 from quorate.impl.storage import (
+    DiskFull,
     DurableLog,
     Identity,
     Opened,
 )
+from quorate.impl.storage.segment import segment_numbers
 
 FOLDER = Path("/srv/cluster/a")
 IDENTITY = Identity("orchard", "a")
@@ -60,3 +62,18 @@ def test_the_way_to_a_new_folder_is_durable_wherever_its_first_start_died(step: 
         log.commit(accepted(1, 10))
         disk.crash()
         assert opened(disk)[1].batches == 1
+
+
+def test_a_truncation_that_found_no_room_is_carried_out_when_there_is() -> None:
+    disk = SimulatedDisk(Random(0))
+    log, _ = opened(disk)
+    for slot in range(1, 11):
+        log.commit(accepted(slot, 1500))
+    log.checkpoint(9, [b"state"])
+    disk.capacity_bytes = disk.used_bytes
+    with pytest.raises(DiskFull):
+        log.truncate(9)
+    before = segment_numbers(FOLDER, disk)
+    disk.capacity_bytes = None
+    log.truncate(9)
+    assert segment_numbers(FOLDER, disk)[0] > before[0] == 1
