@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from .errors import DamagedLog, WrongFolder, disk_error
+from .errors import DamagedLog, WrongFolder, disk_error, name_error
 from .files import REAL, Files, numbers_in, read_bytes, write_all
 from .folder import TEMPORARY, Identity
 from .frame import SECTOR, BadFrame, Frame, frame_bytes, later_frame, read_frame
@@ -66,7 +66,9 @@ class Segment:
     def create(cls, folder: Path, identity: Identity, shape: Shape, files: Files) -> Self:
         """Make a segment that is durable before anything is written to it.
 
-        When there is no space for it, no trace of it is left.
+        When there is no space for it, no trace of it is left. When it has its name and that cannot be synced, nobody
+        knows whether it is there after a crash: that is a DiskFailed even if it was for want of space, since going on
+        in the segment before it would leave two that hold the same batches.
         """
         path = segment_path(folder, shape.number)
         beside = path.with_name(path.name + TEMPORARY)
@@ -77,12 +79,16 @@ class Segment:
             _write_zeros(files, descriptor, HEADER_BYTES, shape.bytes)
             files.fsync(descriptor)
             files.rename(beside, path)
-            files.sync_folder(folder)
         except OSError as error:
             if descriptor >= 0:
                 files.close(descriptor)
                 files.unlink(beside)
             raise disk_error(error, path, "make a new segment") from error
+        try:
+            files.sync_folder(folder)
+        except OSError as error:
+            files.close(descriptor)
+            raise name_error(error, path) from error
         return cls(path, descriptor, shape, files)
 
     @classmethod

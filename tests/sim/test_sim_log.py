@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -14,8 +15,9 @@ from quorate.impl.core.records import (
     AcceptRecord,
     Record,
 )
-from quorate.impl.sim.disk import SimulatedDisk
+from quorate.impl.sim.disk import Before, SimulatedDisk
 from quorate.impl.storage import (
+    DiskFailed,
     DiskFull,
     DurableLog,
     Identity,
@@ -41,6 +43,19 @@ def accepted(slot: int, size_bytes: int) -> Batch:
     return [AcceptRecord(Ballot(1, "a"), ((slot, bytes([slot]) * size_bytes),))]
 
 
+def upon(verb: str, act: Callable[[], None], *, which: int = 1) -> Before:
+    """A hook that acts before the verb is carried out for the so-manieth time."""
+    left = which
+
+    def before(called: str, path: Path) -> None:
+        nonlocal left
+        left -= called == verb
+        if called == verb and left == 0:
+            act()
+
+    return before
+
+
 @pytest.mark.parametrize("step", range(40))
 def test_the_way_to_a_new_folder_is_durable_wherever_its_first_start_died(step: int) -> None:
     for seed in range(8):
@@ -62,6 +77,26 @@ def test_the_way_to_a_new_folder_is_durable_wherever_its_first_start_died(step: 
         log.commit(accepted(1, 10))
         disk.crash()
         assert opened(disk)[1].batches == 1
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+def test_a_new_segment_whose_name_could_not_be_synced_ends_the_log(code: int) -> None:
+    """Whether it is there after a crash nobody knows: so nothing more may go into the one before."""
+    disk = SimulatedDisk(Random(0))
+    log, _ = opened(disk)
+    log.commit(accepted(1, 1000))
+    disk.before = upon("sync_folder", lambda: disk.fail_next_sync(code))
+    with pytest.raises(DiskFailed, match="check the disk"):
+        log.commit(accepted(2, 3500))
+    disk.before = None
+    with pytest.raises(DiskFailed, match="takes nothing more"):
+        log.commit(accepted(3, 10))
+    disk.crash(power=False)
+    log, found = opened(disk)
+    assert found.batches == 1
+    log.commit(accepted(3, 10))
+    disk.crash()
+    assert opened(disk)[1].batches == 2
 
 
 def test_a_truncation_that_found_no_room_is_carried_out_when_there_is() -> None:
