@@ -12,7 +12,7 @@ decided in `frame`. Its caller owes it one thing: to speak of a record only afte
   for the kernel may have dropped the pages that it could not write, and report success the second time.
 - Opening a log makes durable what it found: the last batch may have been written by a process that was killed
   before its fdatasync, and after a failed one its pages count as clean. It is written again and synced before
-  anybody is told of it.
+  anybody is told of it; so are the zeros behind it, for they may hide what a torn batch left on the disk.
 """
 
 from __future__ import annotations
@@ -303,6 +303,5 @@ def _settled(reading: Reading, segment_bytes: int) -> Segment:
     if reading.last_frame is not None:
         at, data = reading.last_frame
         reading.segment.write(data, at)
-    if reading.torn is not None:
-        reading.segment.clear(reading.offset)
+    reading.segment.clear(reading.offset)
     return reading.segment

@@ -120,7 +120,7 @@ class Segment:
             _write_zeros(self._files, self._descriptor, start, self.shape.bytes)
             self._files.fdatasync(self._descriptor)
         except OSError as error:
-            raise disk_error(error, self.path, "clear the torn tail of") from error
+            raise disk_error(error, self.path, "clear the tail of") from error
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

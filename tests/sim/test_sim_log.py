@@ -56,6 +56,10 @@ def upon(verb: str, act: Callable[[], None], *, which: int = 1) -> Before:
     return before
 
 
+def die() -> None:
+    raise Killed
+
+
 @pytest.mark.parametrize("step", range(40))
 def test_the_way_to_a_new_folder_is_durable_wherever_its_first_start_died(step: int) -> None:
     for seed in range(8):
@@ -97,6 +101,33 @@ def test_a_new_segment_whose_name_could_not_be_synced_ends_the_log(code: int) ->
     log.commit(accepted(3, 10))
     disk.crash()
     assert opened(disk)[1].batches == 2
+
+
+def test_a_torn_tail_that_could_not_be_cleared_is_cleared_at_the_next_start() -> None:
+    """The cache then says that it is: of a failed sync the pages count as clean."""
+    torn = 0
+    for seed in range(100):
+        disk = SimulatedDisk(Random(seed))
+        log, _ = opened(disk)
+        log.commit(accepted(1, 10))
+        disk.before = upon("fdatasync", die)
+        with pytest.raises(Killed):
+            log.commit(accepted(2, 2000))
+        disk.before = None
+        disk.crash()
+        disk.before = upon("fdatasync", disk.fail_next_sync, which=2)
+        with suppress(DiskFailed):
+            opened(disk)
+            disk.crash(power=False)
+            continue
+        torn += 1
+        disk.before = None
+        disk.crash(power=False)
+        log, found = opened(disk)
+        log.commit(accepted(3, 100))
+        disk.crash()
+        assert opened(disk)[1].batches == found.batches + 1
+    assert torn > 10
 
 
 def test_a_truncation_that_found_no_room_is_carried_out_when_there_is() -> None:

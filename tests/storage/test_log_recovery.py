@@ -323,14 +323,15 @@ def test_a_frame_from_elsewhere_is_not_taken_for_a_later_batch(
     assert open_once(folder).state == prefixes[1]
 
 
-def test_the_last_batch_is_synced_again_before_anybody_is_told_of_it(
+def test_the_last_batch_and_the_zeros_behind_it_are_synced_again_before_anybody_is_told_of_it(
     write_log: Write,
     open_once: Open,
     identity: Identity,
     batches: list[list[Record]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A process killed between pwrite and fdatasync leaves a batch that only the page cache holds."""
+    """A process killed between pwrite and fdatasync leaves a batch that only the page cache holds; one that could not
+    clear a torn tail leaves one that only the disk holds."""
     folder = write_log(batches)
     start, end = frames(folder, identity, 2)[-1]
     done: list[object] = []
@@ -340,8 +341,8 @@ def test_the_last_batch_is_synced_again_before_anybody_is_told_of_it(
     )
     monkeypatch.setattr(os, "fdatasync", lambda fd: (done.append("sync"), fdatasync(fd))[1])
     open_once(folder)
-    assert done[:2] == [(start, end - start), "sync"]
-    assert "sync" not in done[2:], "the rest is the manifest's"
+    assert done[:4] == [(start, end - start), "sync", (end, SEGMENT_BYTES - end), "sync"]
+    assert "sync" not in done[4:], "the rest is the manifest's"
 
 
 def test_a_new_file_is_synced_before_it_gets_its_name_and_its_name_before_it_is_used(
