@@ -21,7 +21,7 @@ from typing import Final, Self
 from .errors import DamagedLog, WrongFolder, disk_error, name_error
 from .files import REAL, Files, numbers_in, read_bytes, write_all
 from .folder import TEMPORARY, Identity
-from .frame import SECTOR, BadFrame, Frame, frame_bytes, later_frame, read_frame
+from .frame import SECTOR, BadFrame, Frame, blank, frame_bytes, later_frame, read_frame
 
 HEADER_BYTES: Final = SECTOR
 
@@ -157,7 +157,7 @@ def read_frames(path: Path, data: bytes, shape: Shape) -> Iterator[Frame | Tail]
 
 
 def _tail(path: Path, data: bytes, offset: int, shape: Shape, bad: BadFrame) -> Tail:
-    if not any(data[offset:]):
+    if blank(data[offset:]):
         return Tail(offset, None)
     later = later_frame(data, offset, shape.salt)
     if later is not None:
