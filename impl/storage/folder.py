@@ -221,3 +221,15 @@ def _refuse_strangers(path: Path, names: Sequence[str]) -> None:
         raise WrongFolder(
             f"{path}: holds {strangers[0]!r} but no {MANIFEST}; name a folder that is empty or does not exist"
         )
+
+
+def numbers_in(folder: Path, pattern: str, files: Files) -> list[int]:
+    """What stands for the * of a pattern in the names of a folder, where that is a number, in order."""
+    before, _, behind = pattern.partition("*")
+    try:
+        names = files.names(folder)
+    except OSError as error:
+        raise disk_error(error, folder, "list") from error
+    found = [name for name in names if name.startswith(before) and name.endswith(behind)]
+    numbers = (name.removeprefix(before).removesuffix(behind) for name in found)
+    return sorted(int(number) for number in numbers if number.isdigit())

@@ -46,7 +46,7 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .errors import DiskFailed, DiskFull, StorageError
-from .files import REAL, Files
+from .files import REAL, Files, discard
 from .folder import Base, Folder, Identity
 from .frame import ALIGN, encode_frame, frame_bytes
 from .records import encode_batch
@@ -119,12 +119,12 @@ class DurableLog:
             state = recover(reading.records(), known)
             segment = _settled(reading, segment_bytes)
             boot = locked.begin_boot(reading.sequence)
+            log = cls(reading, segment, state, segment_bytes)
+            log._clear_away()
         except BaseException:
             reading.close()
             locked.close()
             raise
-        log = cls(reading, segment, state, segment_bytes)
-        log._clear_away()
         return log, Opened(boot, state, reading.sequence, stored, reading.torn)
 
     @property
@@ -241,17 +241,18 @@ class DurableLog:
                 self._base = replace(self._base, checkpoint=slot)
                 for old in checkpoint_slots(self._folder.path, self._files):
                     if old < before:  # the one before may be on its way to another node
-                        self._files.unlink(checkpoint_path(self._folder.path, old))
+                        discard(self._files, checkpoint_path(self._folder.path, old))
 
     def _clear_away(self) -> None:
-        """Remove what the manifest has no use for: segments before the first, checkpoints that never came to count."""
+        """Remove what the manifest has no use for: segments before the first, checkpoints that never came to count.
+        What cannot be removed now is another time."""
         for number in segment_numbers(self._folder.path, self._files):
             if number < self._base.first:
-                self._files.unlink(segment_path(self._folder.path, number))
+                discard(self._files, segment_path(self._folder.path, number))
                 self._slots.pop(number, None)
         for slot in checkpoint_slots(self._folder.path, self._files):
             if slot > self._base.checkpoint:
-                self._files.unlink(checkpoint_path(self._folder.path, slot))
+                discard(self._files, checkpoint_path(self._folder.path, slot))
 
     def _note(self, records: Sequence[Record]) -> None:
         """Keep in mind what the manifest has to say once these records are truncated."""

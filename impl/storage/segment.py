@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from .errors import DamagedLog, WrongFolder, disk_error, name_error
-from .files import REAL, Files, numbers_in, read_bytes, write_all
-from .folder import TEMPORARY, Identity
+from .files import REAL, Files, discard, read_bytes, write_all
+from .folder import TEMPORARY, Identity, numbers_in
 from .frame import SECTOR, BadFrame, Frame, blank, frame_bytes, later_frame, read_frame
 
 HEADER_BYTES: Final = SECTOR
@@ -82,7 +82,7 @@ class Segment:
         except OSError as error:
             if descriptor >= 0:
                 files.close(descriptor)
-                files.unlink(beside)
+                discard(files, beside)
             raise disk_error(error, path, "make a new segment") from error
         try:
             files.sync_folder(folder)
@@ -136,7 +136,7 @@ def segment_path(folder: Path, number: int) -> Path:
 
 def segment_numbers(folder: Path, files: Files = REAL) -> list[int]:
     """The numbers of the segments in a folder, in order."""
-    return numbers_in(files, folder, _PATTERN)
+    return numbers_in(folder, _PATTERN, files)
 
 
 def read_frames(path: Path, data: bytes, shape: Shape) -> Iterator[Frame | Tail]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,9 @@ from quorate.impl.storage import (
     DurableLog,
     Identity,
     Opened,
+    StorageError,
 )
+from quorate.impl.storage.folder import TEMPORARY
 from quorate.impl.storage.segment import segment_numbers
 
 FOLDER = Path("/srv/cluster/a")
@@ -143,3 +146,61 @@ def test_a_truncation_that_found_no_room_is_carried_out_when_there_is() -> None:
     disk.capacity_bytes = None
     log.truncate(9)
     assert segment_numbers(FOLDER, disk)[0] > before[0] == 1
+
+
+@pytest.mark.parametrize("for_good", [False, True])
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+def test_an_error_of_the_system_at_any_step_is_one_line_and_leaves_the_folder_free(
+    code: int, for_good: bool
+) -> None:
+    """Once, or from then on: then what was begun cannot even be removed."""
+    for step in range(1000):
+        disk = SimulatedDisk(Random(step))
+        log, _ = opened(disk)
+        for slot in range(1, 9):
+            log.commit(accepted(slot, 1500))
+        log.checkpoint(2, [b"state"])
+        disk.close(disk.open(FOLDER / f"left{TEMPORARY}", "anew"))
+        disk.crash(power=False)
+        left = step
+
+        def before(verb: str, path: Path) -> None:
+            nonlocal left
+            left -= 1
+            if left == -1 or (left < 0 and for_good):
+                raise OSError(code, os.strerror(code))
+
+        disk.before = before
+        everything_that_a_log_does(disk)
+        disk.before = None
+        assert opened(disk)[1].batches in (8, 9)
+        if left >= 0:
+            break
+    assert 60 < step < 1000
+
+
+def everything_that_a_log_does(disk: SimulatedDisk) -> None:
+    """Each in turn, whether or not those before it came to anything."""
+    try:
+        log, _ = opened(disk)
+    except StorageError as error:
+        assert_one_line(error)
+        return
+    acts: list[Callable[[], object]] = [
+        lambda: log.commit(accepted(9, 3000)),
+        lambda: log.checkpoint(6, [b"state"]),
+        lambda: log.truncate(2),
+        lambda: log.keep_piece(0, log.read_piece(2, 0)[3]),
+        lambda: log.receive(2),
+        lambda: log.close(),
+    ]
+    for act in acts:
+        try:
+            act()
+        except StorageError as error:
+            assert_one_line(error)
+
+
+def assert_one_line(error: StorageError) -> None:
+    assert "\n" not in str(error)
+    assert str(error).startswith("/")
