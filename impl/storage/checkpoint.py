@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from .errors import DamagedLog, disk_error
-from .files import REAL, Files, numbers_in, opened, pieces, write_all
-from .folder import TEMPORARY
+from .files import REAL, Files, discard, opened, pieces, write_all
+from .folder import TEMPORARY, numbers_in
 
 READ_BYTES: Final = 1 << 20
 
@@ -63,7 +63,7 @@ def checkpoint_path(folder: Path, slot: int) -> Path:
 
 def checkpoint_slots(folder: Path, files: Files = REAL) -> list[int]:
     """The slots of the checkpoints in a folder, in order."""
-    return numbers_in(files, folder, _PATTERN)
+    return numbers_in(folder, _PATTERN, files)
 
 
 def write_checkpoint(folder: Path, cluster: str, slot: int, content: Iterable[bytes], files: Files) -> int:
@@ -84,7 +84,7 @@ def write_checkpoint(folder: Path, cluster: str, slot: int, content: Iterable[by
         files.rename(beside, path)
         files.sync_folder(folder)
     except OSError as error:
-        files.unlink(beside)
+        discard(files, beside)
         raise disk_error(error, path, "write the checkpoint") from error
     return size
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -156,6 +156,12 @@ def opened(files: Files, path: Path, mode: Mode) -> Iterator[int]:
         files.close(descriptor)
 
 
+def discard(files: Files, path: Path) -> None:
+    """Remove a file that is of no use, as far as that is possible: what went wrong with it was said already."""
+    with suppress(OSError):
+        files.unlink(path)
+
+
 def write_all(files: Files, descriptor: int, data: bytes, offset: int) -> None:
     """pwrite until everything is written: a write that was cut short says why when it goes on."""
     view = memoryview(data)
@@ -175,11 +181,3 @@ def read_bytes(files: Files, path: Path) -> bytes:
     """All that a file holds."""
     with opened(files, path, "read") as descriptor:
         return b"".join(pieces(files, descriptor, 0, files.size(descriptor) + 1))
-
-
-def numbers_in(files: Files, folder: Path, pattern: str) -> list[int]:
-    """What stands for the * of a pattern in the names of a folder, where that is a number, in order."""
-    before, _, behind = pattern.partition("*")
-    found = [name for name in files.names(folder) if name.startswith(before) and name.endswith(behind)]
-    numbers = (name.removeprefix(before).removesuffix(behind) for name in found)
-    return sorted(int(number) for number in numbers if number.isdigit())

@@ -11,6 +11,7 @@ give a node a new folder under its old name while the cluster it was a member of
 
 from __future__ import annotations
 
+import errno
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,10 @@ LOCK: Final = "lock"
 MANIFEST: Final = "manifest.json"
 TEMPORARY: Final = ".tmp"
 """How the name of a file ends that is not yet whole; such a file is removed when the folder is opened."""
+
+
+_NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.EINVAL)
+"""Why a folder high up is not synced: it belongs to somebody else, or its file system has nothing to sync."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -133,8 +138,19 @@ class Folder:
         return manifest
 
     def _first_manifest(self) -> Manifest:
+        self._keep()
         self._write(Manifest(FORMAT, self.identity.cluster, self.identity.node, boot=0, synced=0))
         return self.manifest
+
+    def _keep(self) -> None:
+        """Make durable the way to a new folder, which this start may have made, or one that died: a folder that is gone
+        after a crash has forgotten what was promised in it."""
+        for above in self.path.parents:
+            try:
+                self.files.sync_folder(above)
+            except OSError as error:
+                if error.errno not in _NOT_OURS:
+                    raise disk_error(error, above, "sync") from error
 
     def _write(self, manifest: Manifest) -> None:
         path = self.path / MANIFEST
@@ -167,7 +183,7 @@ Shape = TypeVar("Shape")
 def _decode(path: Path, text: bytes, kind: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter for a name that is no UTF-8
         raise DamagedLog(f"{path}: is damaged ({error}); put back the file that was there") from error
 
 
@@ -178,7 +194,6 @@ def _lock(path: Path, files: Files) -> int:
             names = files.names(path)
         except FileNotFoundError:
             _make(path, files)
-            files.sync_folder(path.parent)
         else:
             _refuse_strangers(path, names)
         return files.lock(path / LOCK)
@@ -206,3 +221,15 @@ def _refuse_strangers(path: Path, names: Sequence[str]) -> None:
         raise WrongFolder(
             f"{path}: holds {strangers[0]!r} but no {MANIFEST}; name a folder that is empty or does not exist"
         )
+
+
+def numbers_in(folder: Path, pattern: str, files: Files) -> list[int]:
+    """What stands for the * of a pattern in the names of a folder, where that is a number, in order."""
+    before, _, behind = pattern.partition("*")
+    try:
+        names = files.names(folder)
+    except OSError as error:
+        raise disk_error(error, folder, "list") from error
+    found = [name for name in names if name.startswith(before) and name.endswith(behind)]
+    numbers = (name.removeprefix(before).removesuffix(behind) for name in found)
+    return sorted(int(number) for number in numbers if number.isdigit())

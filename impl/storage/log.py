@@ -12,7 +12,7 @@ decided in `frame`. Its caller owes it one thing: to speak of a record only afte
   for the kernel may have dropped the pages that it could not write, and report success the second time.
 - Opening a log makes durable what it found: the last batch may have been written by a process that was killed
   before its fdatasync, and after a failed one its pages count as clean. It is written again and synced before
-  anybody is told of it.
+  anybody is told of it; so are the zeros behind it, for they may hide what a torn batch left on the disk.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .errors import DiskFailed, DiskFull, StorageError
-from .files import REAL, Files
+from .files import REAL, Files, discard
 from .folder import Base, Folder, Identity
 from .frame import ALIGN, encode_frame, frame_bytes
 from .records import encode_batch
@@ -130,12 +130,12 @@ class DurableLog:
             state = recover(reading.records(), known)
             segment = _settled(reading, segment_bytes)
             boot = locked.begin_boot(reading.sequence)
+            log = cls(reading, segment, state, segment_bytes, piece_bytes)
+            log._clear_away()
         except BaseException:
             reading.close()
             locked.close()
             raise
-        log = cls(reading, segment, state, segment_bytes, piece_bytes)
-        log._clear_away()
         return log, Opened(boot, state, reading.sequence, stored, reading.torn)
 
     @property
@@ -236,8 +236,9 @@ class DurableLog:
                 first += 1
             self._check_alive()
             if first > self._base.first:
-                self._base = replace(self._base, first=first)
-                self._folder.rest_on(self._base)
+                base = replace(self._base, first=first)
+                self._folder.rest_on(base)
+                self._base = base
                 self._clear_away()
 
     def rest_on(self, slot: int) -> None:
@@ -251,17 +252,18 @@ class DurableLog:
                 self._base = replace(self._base, checkpoint=slot)
                 for old in checkpoint_slots(self._folder.path, self._files):
                     if old < before:  # the one before may be on its way to another node
-                        self._files.unlink(checkpoint_path(self._folder.path, old))
+                        discard(self._files, checkpoint_path(self._folder.path, old))
 
     def _clear_away(self) -> None:
-        """Remove what the manifest has no use for: segments before the first, checkpoints that never came to count."""
+        """Remove what the manifest has no use for: segments before the first, checkpoints that never came to count.
+        What cannot be removed now is another time."""
         for number in segment_numbers(self._folder.path, self._files):
             if number < self._base.first:
-                self._files.unlink(segment_path(self._folder.path, number))
+                discard(self._files, segment_path(self._folder.path, number))
                 self._slots.pop(number, None)
         for slot in checkpoint_slots(self._folder.path, self._files):
             if slot > self._base.checkpoint:
-                self._files.unlink(checkpoint_path(self._folder.path, slot))
+                discard(self._files, checkpoint_path(self._folder.path, slot))
 
     def _note(self, records: Sequence[Record]) -> None:
         """Keep in mind what the manifest has to say once these records are truncated."""
@@ -313,6 +315,5 @@ def _settled(reading: Reading, segment_bytes: int) -> Segment:
     if reading.last_frame is not None:
         at, data = reading.last_frame
         reading.segment.write(data, at)
-    if reading.torn is not None:
-        reading.segment.clear(reading.offset)
+    reading.segment.clear(reading.offset)
     return reading.segment

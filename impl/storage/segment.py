@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from .errors import DamagedLog, WrongFolder, disk_error
-from .files import REAL, Files, numbers_in, read_bytes, write_all
-from .folder import TEMPORARY, Identity
-from .frame import SECTOR, BadFrame, Frame, frame_bytes, later_frame, read_frame
+from .errors import DamagedLog, WrongFolder, disk_error, name_error
+from .files import REAL, Files, discard, read_bytes, write_all
+from .folder import TEMPORARY, Identity, numbers_in
+from .frame import SECTOR, BadFrame, Frame, blank, frame_bytes, later_frame, read_frame
 
 HEADER_BYTES: Final = SECTOR
 
@@ -66,7 +66,9 @@ class Segment:
     def create(cls, folder: Path, identity: Identity, shape: Shape, files: Files) -> Self:
         """Make a segment that is durable before anything is written to it.
 
-        When there is no space for it, no trace of it is left.
+        When there is no space for it, no trace of it is left. When it has its name and that cannot be synced, nobody
+        knows whether it is there after a crash: that is a DiskFailed even if it was for want of space, since going on
+        in the segment before it would leave two that hold the same batches.
         """
         path = segment_path(folder, shape.number)
         beside = path.with_name(path.name + TEMPORARY)
@@ -77,12 +79,16 @@ class Segment:
             _write_zeros(files, descriptor, HEADER_BYTES, shape.bytes)
             files.fsync(descriptor)
             files.rename(beside, path)
-            files.sync_folder(folder)
         except OSError as error:
             if descriptor >= 0:
                 files.close(descriptor)
-                files.unlink(beside)
+                discard(files, beside)
             raise disk_error(error, path, "make a new segment") from error
+        try:
+            files.sync_folder(folder)
+        except OSError as error:
+            files.close(descriptor)
+            raise name_error(error, path) from error
         return cls(path, descriptor, shape, files)
 
     @classmethod
@@ -114,7 +120,7 @@ class Segment:
             _write_zeros(self._files, self._descriptor, start, self.shape.bytes)
             self._files.fdatasync(self._descriptor)
         except OSError as error:
-            raise disk_error(error, self.path, "clear the torn tail of") from error
+            raise disk_error(error, self.path, "clear the tail of") from error
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""
@@ -130,7 +136,7 @@ def segment_path(folder: Path, number: int) -> Path:
 
 def segment_numbers(folder: Path, files: Files = REAL) -> list[int]:
     """The numbers of the segments in a folder, in order."""
-    return numbers_in(files, folder, _PATTERN)
+    return numbers_in(folder, _PATTERN, files)
 
 
 def read_frames(path: Path, data: bytes, shape: Shape) -> Iterator[Frame | Tail]:
@@ -151,7 +157,7 @@ def read_frames(path: Path, data: bytes, shape: Shape) -> Iterator[Frame | Tail]
 
 
 def _tail(path: Path, data: bytes, offset: int, shape: Shape, bad: BadFrame) -> Tail:
-    if not any(data[offset:]):
+    if blank(data[offset:]):
         return Tail(offset, None)
     later = later_frame(data, offset, shape.salt)
     if later is not None:
@@ -194,6 +200,6 @@ def _owner(identity: Identity) -> int:
 
 
 def _write_zeros(files: Files, descriptor: int, start: int, stop: int) -> None:
-    zeros = bytes(_CHUNK_BYTES)
+    zeros = bytes(min(_CHUNK_BYTES, stop - start))
     for at in range(start, stop, _CHUNK_BYTES):
         write_all(files, descriptor, zeros[: min(_CHUNK_BYTES, stop - at)], at)
