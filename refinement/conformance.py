@@ -51,11 +51,16 @@ class Result:
 class Conformance:
     """A check in progress, for lines that come one by one in causal order (`traces.merge`).
 
-    `spec` is a specification with the relations and the actions of `spec.multipaxos`, which it is if nothing is said.
+    `spec` is a specification with the relations and the actions of `spec.multipaxos`; `spec.checkpoint` if nothing is
+    said.  A judge who has judged before is taken as he is, and forgets it.
     """
 
-    def __init__(self, spec: Specification | None = None) -> None:
-        self.judge = Judge(spec)
+    def __init__(self, spec: Specification | Judge | None = None) -> None:
+        if isinstance(spec, Judge):
+            spec.clear()
+            self.judge = spec
+        else:
+            self.judge = Judge(spec)
         self.lines = 0
         self.divergence: Divergence | None = None
 
@@ -77,8 +82,10 @@ class Conformance:
         return Result(self.lines, self.judge.unverified, self.divergence)
 
 
-def conform(*files: PathLike, spec: Specification | None = None) -> Result:
+def conform(*files: PathLike, spec: Specification | Judge | None = None) -> Result:
     """Judge the traces of all nodes, given as files or folders in any order.
+
+    Who has many short ones to judge makes one `Judge`, and gives that.
 
     Raises `BadTrace` for what cannot be read as a trace.  A divergence says who wrote the rows that contradict it: for
     that the trace is read once more, up to there.
@@ -87,11 +94,12 @@ def conform(*files: PathLike, spec: Specification | None = None) -> Result:
     result = judged(merged, spec)
     if result.divergence is None:
         return result
-    written = provenance(merged, result.divergence, Judge(spec))
+    again = Judge(spec.ledger.spec if isinstance(spec, Judge) else spec)
+    written = provenance(merged, result.divergence, again)
     return Result(result.lines, result.unverified, result.divergence.with_writers(written))
 
 
-def judged(steps: Iterable[Step], spec: Specification | None = None) -> Result:
+def judged(steps: Iterable[Step], spec: Specification | Judge | None = None) -> Result:
     """Judge lines that are in causal order."""
     conformance = Conformance(spec)
     for step in steps:

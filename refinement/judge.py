@@ -59,6 +59,15 @@ class Judge:
             events.Stop: self._stop,
         }
 
+    def clear(self) -> None:
+        """Forget the trace that was judged, for another."""
+        self.ledger.clear()
+        self.members = Members()
+        self.unverified = 0
+        self._debts = Debts()
+        self._entries.clear()
+        self._recalled.clear()
+
     def take(self, step: Step) -> None:
         """The next line.  Raises `Diverges`; then nothing more may be asked of the judge but why."""
         line = step.line

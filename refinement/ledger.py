@@ -96,6 +96,15 @@ class Ledger:
             if free(r.formula) <= {q, b}:
                 yield r, self.machine.question((q, b), r.formula)
 
+    def clear(self) -> None:
+        """Back to where it began, for another trace: to compile a specification takes longer than to judge a short
+        trace by it."""
+        self.machine.clear()
+        self.forgotten = self._trusted_upto = 0
+        self._promises.clear()
+        self._opened.clear()
+        self._trusted.clear()
+
     # Steps -------------------------------------------------------------------------------
 
     def take(self, action: Action) -> None:

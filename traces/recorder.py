@@ -134,6 +134,14 @@ class Recorder:
                 os.close(self._fd)
                 self._fd = None
 
+    def abandon(self) -> None:
+        """Close the file as a crash would: what was not flushed is lost, and nothing more is taken."""
+        self._closed = True
+        self._lines.clear()
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
     def __enter__(self) -> Recorder:
         return self
 

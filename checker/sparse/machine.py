@@ -70,6 +70,12 @@ class Machine:
         self._count = 0
         self._membership = {name: self._member(name) for name in self.store}
 
+    def clear(self) -> None:
+        """Back to where it began: no relation has a row."""
+        for stored in self.store.values():
+            for rows in (stored.below,) if isinstance(stored, Bounds) else [trie.root for trie in stored]:
+                rows.clear()
+
     @property
     def source(self) -> str:
         """The Python that the specification was compiled to."""

@@ -8,10 +8,8 @@ the next is due.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
@@ -20,6 +18,7 @@ from ..core.events import Abandoned, Checkpointed, Event, Installed, PieceRead
 from ..kv.image import BadImage, Frozen, freeze, thaw
 from ..kv.machine import KeyValue
 from ..storage import DiskFull, DurableLog, StoredCheckpoint, UnknownFormat
+from .worker import Worker
 
 log = logging.getLogger("quorate.node")
 
@@ -33,13 +32,13 @@ class Checkpoints:
         machine: KeyValue,
         post: Callable[[Event], None],
         fail: Callable[[Exception], None],
+        worker: Worker,
     ) -> None:
         self._durable: Final = durable
         self._machine: Final = machine
         self._post = post
         self._fail = fail
-        self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quorate-checkpoint")
+        self._worker = worker
         self._installed: KeyValue | None = None
         """What the state machine will be, once the replica says so."""
 
@@ -49,36 +48,28 @@ class Checkpoints:
             assert self._machine.applied == effect.slot, (
                 "the state machine stands where the checkpoint is to be"
             )
-            self._begin(partial(self._write, effect.slot, freeze(self._machine)))
+            self._worker.submit(partial(self._write, effect.slot, freeze(self._machine)), self._done)
         elif isinstance(effect, Truncate):
-            self._begin(partial(self._truncate, effect.slot))
+            self._worker.submit(partial(self._truncate, effect.slot), self._done)
         elif isinstance(effect, ReadPiece):
             slot, size, offset, data = self._durable.read_piece(effect.slot, effect.offset)
             self._post(PieceRead(effect.to, slot, size, offset, data))
         elif isinstance(effect, KeepPiece):
             self._keep(effect)
         elif isinstance(effect, Install):
-            self._begin(partial(self._install, effect.slot))
+            self._worker.submit(partial(self._install, effect.slot), self._done)
         else:
             self._restore(effect)
 
     def close(self) -> None:
         """Wait for what was begun; blocks."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._worker.close()
 
-    def _begin(self, job: Callable[[], Event | None]) -> None:
-        self._thread.submit(job).add_done_callback(
-            lambda done: self._loop.call_soon_threadsafe(self._done, done)
-        )
-
-    def _done(self, done: Future[Event | None]) -> None:
-        if done.cancelled():
-            return
-        error = done.exception()
-        if isinstance(error, Exception):
-            self._fail(error)
-        elif (event := done.result()) is not None:
-            self._post(event)
+    def _done(self, outcome: Event | Exception | None) -> None:
+        if isinstance(outcome, Exception):
+            self._fail(outcome)
+        elif outcome is not None:
+            self._post(outcome)
 
     def _keep(self, effect: KeepPiece) -> None:
         try:
@@ -93,7 +84,7 @@ class Checkpoints:
         self._machine.become(self._installed)
         self._installed = None
 
-    # In the thread -----------------------------------------------------------------------
+    # In the worker -----------------------------------------------------------------------
 
     def _write(self, slot: int, frozen: Frozen) -> Event:
         try:

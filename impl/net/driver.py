@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from ..core.effects import Apply, Effect, Line, Persist, Readable, Refuse, Restore
@@ -43,9 +42,9 @@ from ..core.replica import Replica
 from ..kv.machine import KeyValue
 from ..storage import DiskFull, DurableLog
 from .checkpoints import Checkpoints
-from .disk import Disk
 from .framing import PEER_BYTES_MAX, encode_frame
 from .gateway import Gateway
+from .surroundings import Surroundings
 from .wire import AskIndex, Errand, Forward, TellIndex, encode
 
 log = logging.getLogger("quorate.node")
@@ -92,10 +91,12 @@ class Driver:
         carry: Callable[[str, bytes], None],
         *,
         patience_ms: int = 5000,
+        surroundings: Surroundings | None = None,
     ) -> None:
+        around = surroundings or Surroundings.real()
         self.replica: Final = replica
         self.machine: Final = machine
-        self.ended: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
+        self.ended: Final[asyncio.Future[None]] = around.loop.create_future()
         """Done after an orderly stop; or with the error that ended it."""
         config = replica.config
         self.gateway: Final = Gateway(
@@ -105,12 +106,13 @@ class Driver:
         self.ballots_opened = 0
         """How often this boot ran phase 1."""
         self.elections_won = 0
-        self._loop = asyncio.get_running_loop()
+        self._loop = around.loop
+        self._draw = around.draw
+        self._durable = durable
+        self._disk = around.worker("disk")
         self._node = config.node
         self._trace = trace
         self._carry = carry
-        self._disk = Disk(durable, self._loop)
-        self._random = random.SystemRandom()
         self._tick_s = max(1, config.heartbeat_ms // 4) / 1000
         self._turn_is_due = False
         self._waiting: list[tuple[Event, Source | None]] = []
@@ -124,12 +126,12 @@ class Driver:
         self._others_wait = False
         """Did this node, leading, apply batches of other gateways that have not been told so?"""
         self._said_stop = False
-        self._checkpoints = Checkpoints(durable, machine, self._post, self.fail)
+        self._checkpoints = Checkpoints(durable, machine, self._post, self.fail, around.worker("checkpoint"))
 
     def start(self) -> None:
         """Begin the boot."""
         self.gateway.tick(self._now_ms())
-        self._post(Start(self._now_ms(), self._random.random()))
+        self._post(Start(self._now_ms(), self._draw()))
         self._loop.call_later(self._tick_s, self._tick)
 
     def receive(self, message: AnyMessage, source: Source) -> None:
@@ -180,11 +182,11 @@ class Driver:
         if not self.ended.done():
             now_ms = self._now_ms()
             self.gateway.tick(now_ms)
-            self._post(Tick(now_ms, self._random.random()))
+            self._post(Tick(now_ms, self._draw()))
             self._loop.call_later(self._tick_s, self._tick)
 
     def _now_ms(self) -> int:
-        return time.monotonic_ns() // 1_000_000
+        return int(self._loop.time() * 1000)
 
     # A turn ------------------------------------------------------------------------------
 
@@ -329,7 +331,8 @@ class Driver:
             self._write()
 
     def _write(self) -> None:
-        self._disk.commit([record for persist in self._syncing for record in persist.records], self._synced)
+        records = [record for persist in self._syncing for record in persist.records]
+        self._disk.submit(partial(self._durable.commit, records), self._synced)
 
     def _synced(self, failure: Exception | None) -> None:
         if isinstance(failure, DiskFull):

@@ -11,17 +11,16 @@ and the same at every node of a cluster: a node that is too far behind is sent t
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from .errors import DamagedLog, disk_error
-from .folder import TEMPORARY, sync_folder
-from .segment import write_all
+from .files import REAL, Files, discard, opened, pieces, write_all
+from .folder import TEMPORARY, numbers_in
 
 READ_BYTES: Final = 1 << 20
 
@@ -41,14 +40,14 @@ class StoredCheckpoint:
     slot: int
     size_bytes: int
     crc: int
+    files: Files = field(repr=False, compare=False)
 
     def content(self) -> Iterator[bytes]:
         """What the state machine wrote, in pieces. Raises DamagedLog, at the end, if it has changed since."""
         crc = 0
         try:
-            with self.path.open("rb") as file:
-                file.seek(HEADER_BYTES)
-                while piece := file.read(READ_BYTES):
+            with opened(self.files, self.path, "read") as descriptor:
+                for piece in pieces(self.files, descriptor, HEADER_BYTES, READ_BYTES):
                     crc = zlib.crc32(piece, crc)
                     yield piece
         except OSError as error:
@@ -62,13 +61,12 @@ def checkpoint_path(folder: Path, slot: int) -> Path:
     return folder / _PATTERN.replace("*", f"{slot:016d}")
 
 
-def checkpoint_slots(folder: Path) -> list[int]:
+def checkpoint_slots(folder: Path, files: Files = REAL) -> list[int]:
     """The slots of the checkpoints in a folder, in order."""
-    names = (path.stem.removeprefix("checkpoint-") for path in folder.glob(_PATTERN))
-    return sorted(int(name) for name in names if name.isdigit())
+    return numbers_in(folder, _PATTERN, files)
 
 
-def write_checkpoint(folder: Path, cluster: str, slot: int, content: Iterable[bytes]) -> int:
+def write_checkpoint(folder: Path, cluster: str, slot: int, content: Iterable[bytes], files: Files) -> int:
     """Write a checkpoint, and return its size once it is durable under its name.
 
     Raises DiskFull or DiskFailed; then no trace of it is left.
@@ -77,43 +75,42 @@ def write_checkpoint(folder: Path, cluster: str, slot: int, content: Iterable[by
     beside = path.with_name(path.name + TEMPORARY)
     size, crc = HEADER_BYTES, 0
     try:
-        with beside.open("wb", buffering=0) as file:
+        with opened(files, beside, "anew") as descriptor:
             for piece in content:
-                write_all(file.fileno(), piece, size)
+                write_all(files, descriptor, piece, size)
                 size, crc = size + len(piece), zlib.crc32(piece, crc)
-            write_all(file.fileno(), _encode_header(cluster, slot, size, crc), 0)
-            os.fsync(file.fileno())
-        beside.rename(path)
-        sync_folder(folder)
+            write_all(files, descriptor, _encode_header(cluster, slot, size, crc), 0)
+            files.fsync(descriptor)
+        files.rename(beside, path)
+        files.sync_folder(folder)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        discard(files, beside)
         raise disk_error(error, path, "write the checkpoint") from error
     return size
 
 
-def stored_checkpoint(folder: Path, cluster: str, slot: int) -> StoredCheckpoint:
+def stored_checkpoint(folder: Path, cluster: str, slot: int, files: Files) -> StoredCheckpoint:
     """The checkpoint of a slot. Raises DamagedLog if it is not there, or cannot be one."""
     path = checkpoint_path(folder, slot)
     try:
-        with path.open("rb") as file:
-            header = file.read(HEADER_BYTES)
-            size = os.fstat(file.fileno()).st_size
+        with opened(files, path, "read") as descriptor:
+            header = files.pread(descriptor, HEADER_BYTES, 0)
+            size = files.size(descriptor)
     except FileNotFoundError as error:
         raise DamagedLog(f"{path}: is missing; put it back, or replace the node") from error
     except OSError as error:
         raise disk_error(error, path, "read") from error
     if (fault := _fault(header, size, cluster, slot)) is not None:
         raise _damaged(path, fault)
-    return StoredCheckpoint(path, slot, size, _HEADER.unpack(header[: _HEADER.size])[3])
+    return StoredCheckpoint(path, slot, size, _HEADER.unpack(header[: _HEADER.size])[3], files)
 
 
-def read_piece(folder: Path, slot: int, offset: int, room: int) -> tuple[int, bytes] | None:
+def read_piece(folder: Path, slot: int, offset: int, room: int, files: Files) -> tuple[int, bytes] | None:
     """The size of a checkpoint, and up to `room` bytes of its file from `offset` on; None if it is gone."""
     path = checkpoint_path(folder, slot)
     try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return os.fstat(file.fileno()).st_size, file.read(room)
+        with opened(files, path, "read") as descriptor:
+            return files.size(descriptor), files.pread(descriptor, room, offset)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -123,34 +120,35 @@ def read_piece(folder: Path, slot: int, offset: int, room: int) -> tuple[int, by
 class IncomingCheckpoint:
     """Another node's checkpoint as it comes, piece by piece, in a file that is nothing before it is whole."""
 
-    def __init__(self, folder: Path, cluster: str) -> None:
+    def __init__(self, folder: Path, cluster: str, files: Files) -> None:
         self._folder = folder
+        self._files = files
         self._cluster = cluster
         self._path = folder / _INCOMING
 
     def keep(self, offset: int, data: bytes) -> None:
         """Keep a piece; the one at 0 begins anew. Raises DiskFull or DiskFailed."""
         try:
-            with self._path.open("wb" if offset == 0 else "r+b", buffering=0) as file:
-                write_all(file.fileno(), data, offset)
+            with opened(self._files, self._path, "anew" if offset == 0 else "write") as descriptor:
+                write_all(self._files, descriptor, data, offset)
         except OSError as error:
             raise disk_error(error, self._path, "write") from error
 
     def install(self, slot: int) -> int | None:
         """Make it durable under its name, if it is whole and of this slot, and return its size; None if it is not."""
         try:
-            with self._path.open("r+b") as file:
-                header = file.read(HEADER_BYTES)
+            with opened(self._files, self._path, "write") as descriptor:
+                header = self._files.pread(descriptor, HEADER_BYTES, 0)
                 size, crc = HEADER_BYTES, 0
-                while piece := file.read(READ_BYTES):
+                for piece in pieces(self._files, descriptor, HEADER_BYTES, READ_BYTES):
                     size, crc = size + len(piece), zlib.crc32(piece, crc)
                 fault = _fault(header, size, self._cluster, slot)
                 if fault is not None or crc != _HEADER.unpack(header[: _HEADER.size])[3]:
-                    self._path.unlink()
+                    self._files.unlink(self._path)
                     return None
-                os.fsync(file.fileno())
-            self._path.rename(checkpoint_path(self._folder, slot))
-            sync_folder(self._folder)
+                self._files.fsync(descriptor)
+            self._files.rename(self._path, checkpoint_path(self._folder, slot))
+            self._files.sync_folder(self._folder)
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -46,3 +46,10 @@ def disk_error(error: OSError, path: Path, act: str) -> StorageError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return WrongFolder(f"{path}: cannot {act}: {why}; give the user of this process the right to")
     return DiskFailed(f"{path}: cannot {act}: {why}; check the disk, then start the node again")
+
+
+def name_error(error: OSError, path: Path) -> DiskFailed:
+    """The line for a new file whose name may or may not be durable, for want of room as for any other reason."""
+    return DiskFailed(
+        f"{path}: cannot make its name durable: {error.strerror or error}; check the disk, then start the node again"
+    )

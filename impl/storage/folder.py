@@ -2,7 +2,7 @@
 
 It knows the lock and the manifest (who owns the folder, and its boot number), not the log beside them.
 
-    lock            held with flock while a process uses the folder
+    lock            held while a process uses the folder
     manifest.json   replaced as a whole: written beside, synced, renamed, the folder synced
 
 A folder that was emptied is a new folder: the node that starts in it has forgotten what it promised. Never
@@ -11,9 +11,9 @@ give a node a new folder under its old name while the cluster it was a member of
 
 from __future__ import annotations
 
-import fcntl
-import os
+import errno
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -22,6 +22,7 @@ from msgspec import UNSET, UnsetType
 
 from ..core.messages import Ballot
 from .errors import DamagedLog, FolderInUse, UnknownFormat, WrongFolder, disk_error
+from .files import Files, opened, read_bytes, write_all
 
 FORMAT: Final = 2
 """The version of everything in a data folder; one that is higher is refused. With 2 came checkpoints."""
@@ -30,6 +31,10 @@ LOCK: Final = "lock"
 MANIFEST: Final = "manifest.json"
 TEMPORARY: Final = ".tmp"
 """How the name of a file ends that is not yet whole; such a file is removed when the folder is opened."""
+
+
+_NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.EINVAL)
+"""Why a folder high up is not synced: it belongs to somebody else, or its file system has nothing to sync."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -71,18 +76,20 @@ class Manifest(msgspec.Struct, frozen=True):
 class Folder:
     """A locked data folder. Opening it makes it when there is none; `close` lets go of it."""
 
-    def __init__(self, path: Path, identity: Identity) -> None:
+    def __init__(self, path: Path, identity: Identity, files: Files) -> None:
         """Lock the folder and read its manifest.
 
         Raises WrongFolder, FolderInUse, UnknownFormat, DamagedLog, DiskFull or DiskFailed.
         """
         self.path = path
         self.identity = identity
-        self._lock = _lock(path)
+        self.files = files
+        self._lock = _lock(path, files)
         try:
             self.manifest = self._read_manifest()
-            for leftover in path.glob(f"*{TEMPORARY}"):
-                leftover.unlink()
+            for name in files.names(path):
+                if name.endswith(TEMPORARY):
+                    files.unlink(path / name)
         except OSError as error:
             self.close()
             raise disk_error(error, path, "read") from error
@@ -106,13 +113,13 @@ class Folder:
     def close(self) -> None:
         """Let go of the folder. A second call does nothing."""
         if self._lock >= 0:
-            os.close(self._lock)
+            self.files.close(self._lock)
             self._lock = -1
 
     def _read_manifest(self) -> Manifest:
         path = self.path / MANIFEST
         try:
-            text = path.read_bytes()
+            text = read_bytes(self.files, path)
         except FileNotFoundError:
             return self._first_manifest()
         version = _decode(path, text, _Versioned).format
@@ -131,20 +138,30 @@ class Folder:
         return manifest
 
     def _first_manifest(self) -> Manifest:
+        self._keep()
         self._write(Manifest(FORMAT, self.identity.cluster, self.identity.node, boot=0, synced=0))
         return self.manifest
+
+    def _keep(self) -> None:
+        """Make durable the way to a new folder, which this start may have made, or one that died: a folder that is gone
+        after a crash has forgotten what was promised in it."""
+        for above in self.path.parents:
+            try:
+                self.files.sync_folder(above)
+            except OSError as error:
+                if error.errno not in _NOT_OURS:
+                    raise disk_error(error, above, "sync") from error
 
     def _write(self, manifest: Manifest) -> None:
         path = self.path / MANIFEST
         beside = path.with_name(path.name + TEMPORARY)
         sealed = _sealed(manifest)
         try:
-            with beside.open("wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(sealed)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.rename(path)
-            sync_folder(self.path)
+            with opened(self.files, beside, "anew") as descriptor:
+                write_all(self.files, descriptor, msgspec.json.format(msgspec.json.encode(sealed)) + b"\n", 0)
+                self.files.fsync(descriptor)
+            self.files.rename(beside, path)
+            self.files.sync_folder(self.path)
         except OSError as error:
             raise disk_error(error, path, "write") from error
         self.manifest = sealed
@@ -166,47 +183,53 @@ Shape = TypeVar("Shape")
 def _decode(path: Path, text: bytes, kind: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter for a name that is no UTF-8
         raise DamagedLog(f"{path}: is damaged ({error}); put back the file that was there") from error
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, files: Files) -> int:
     """Make the folder if need be, and hold its lock; returns the descriptor that holds it."""
     try:
-        if path.exists():
-            _refuse_strangers(path)
+        try:
+            names = files.names(path)
+        except FileNotFoundError:
+            _make(path, files)
         else:
-            path.mkdir(parents=True)
-            sync_folder(path.parent)
-        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            _refuse_strangers(path, names)
+        return files.lock(path / LOCK)
+    except NotADirectoryError as error:
+        raise WrongFolder(f"{path}: is not a folder; name a data folder") from error
+    except BlockingIOError as error:
+        raise FolderInUse(f"{path}: another process uses this data folder; stop it first") from error
     except OSError as error:
         raise disk_error(error, path, "open the data folder") from error
+
+
+def _make(path: Path, files: Files) -> None:
+    """Make a folder, and those above it that are missing."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if isinstance(error, BlockingIOError):
-            raise FolderInUse(f"{path}: another process uses this data folder; stop it first") from error
-        raise disk_error(error, path, "lock the data folder") from error
-    return descriptor
+        files.mkdir(path)
+    except FileNotFoundError:
+        _make(path.parent, files)
+        files.mkdir(path)
 
 
-def _refuse_strangers(path: Path) -> None:
+def _refuse_strangers(path: Path, names: Sequence[str]) -> None:
     """Touch nothing in a folder that is not ours: one without a manifest must be empty, but for a first start's."""
-    if not path.is_dir():
-        raise WrongFolder(f"{path}: is not a folder; name a data folder")
-    names = {entry.name for entry in path.iterdir()}
-    strangers = sorted(names - {LOCK, MANIFEST + TEMPORARY})
+    strangers = sorted({*names} - {LOCK, MANIFEST + TEMPORARY})
     if MANIFEST not in names and strangers:
         raise WrongFolder(
             f"{path}: holds {strangers[0]!r} but no {MANIFEST}; name a folder that is empty or does not exist"
         )
 
 
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def numbers_in(folder: Path, pattern: str, files: Files) -> list[int]:
+    """What stands for the * of a pattern in the names of a folder, where that is a number, in order."""
+    before, _, behind = pattern.partition("*")
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        names = files.names(folder)
+    except OSError as error:
+        raise disk_error(error, folder, "list") from error
+    found = [name for name in names if name.startswith(before) and name.endswith(behind)]
+    numbers = (name.removeprefix(before).removesuffix(behind) for name in found)
+    return sorted(int(number) for number in numbers if number.isdigit())

@@ -129,7 +129,7 @@ def _no_header(data: bytes, offset: int) -> BadFrame:
     header = data[offset : offset + _HEADER_BYTES]
     if not any(header):
         return BadFrame(True, "the first sector of a batch was not written")
-    if header[-1] == 0 and not any(data[offset + _HEADER_BYTES :]):
+    if header[-1] == 0 and blank(data[offset + _HEADER_BYTES :]):
         return BadFrame(True, "a batch was cut short in its header")
     return BadFrame(False, "the header of a batch was written whole and has changed since")
 
@@ -137,7 +137,12 @@ def _no_header(data: bytes, offset: int) -> BadFrame:
 def _lacks_a_sector(data: bytes, start: int, stop: int) -> bool:
     """Does data[start:stop], in some sector, hold nothing but zeros?"""
     first = start - start % SECTOR
-    return any(not any(data[max(start, at) : min(stop, at + SECTOR)]) for at in range(first, stop, SECTOR))
+    return any(blank(data[max(start, at) : min(stop, at + SECTOR)]) for at in range(first, stop, SECTOR))
+
+
+def blank(data: bytes) -> bool:
+    """Is there nothing but zeros? A segment is mostly that, and `any` looks at each alone."""
+    return data == bytes(len(data))
 
 
 def later_frame(data: bytes, offset: int, salt: int) -> int | None:

@@ -12,12 +12,11 @@ decided in `frame`. Its caller owes it one thing: to speak of a record only afte
   for the kernel may have dropped the pages that it could not write, and report success the second time.
 - Opening a log makes durable what it found: the last batch may have been written by a process that was killed
   before its fdatasync, and after a failed one its pages count as clean. It is written again and synced before
-  anybody is told of it.
+  anybody is told of it; so are the zeros behind it, for they may hide what a torn batch left on the disk.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +46,7 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .errors import DiskFailed, DiskFull, StorageError
+from .files import REAL, Files, discard
 from .folder import Base, Folder, Identity
 from .frame import ALIGN, encode_frame, frame_bytes
 from .records import encode_batch
@@ -80,50 +80,62 @@ class Opened:
 class DurableLog:
     """An open log: `commit` batches of records to it, then `close` it. Safe to use from several threads."""
 
-    def __init__(self, reading: Reading, segment: Segment, state: Recovered, segment_bytes: int) -> None:
+    def __init__(
+        self, reading: Reading, segment: Segment, state: Recovered, segment_bytes: int, piece_bytes: int
+    ) -> None:
         """Use `open`."""
         self._folder = reading.folder
+        self._files = reading.folder.files
         self._segment = segment
         self._offset = reading.offset
         self._sequence = reading.sequence
         self._segment_bytes = segment_bytes
+        self._piece_bytes = piece_bytes
         self._base = Base(state.low, reading.first, state.promised, state.ballot_used)
         """What the manifest would say now."""
         self._slots = reading.slots
         """By segment, the highest slot that was accepted in it."""
-        self._incoming = IncomingCheckpoint(self._folder.path, self._folder.identity.cluster)
+        self._incoming = IncomingCheckpoint(self._folder.path, self._folder.identity.cluster, self._files)
         self._one_at_a_time = Lock()
         self._dead: str | None = None
 
     @classmethod
     def open(
-        cls, folder: Path, identity: Identity, *, segment_bytes: int = SEGMENT_BYTES
+        cls,
+        folder: Path,
+        identity: Identity,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        piece_bytes: int = PIECE_BYTES,
+        files: Files = REAL,
     ) -> tuple[Self, Opened]:
         """Open the log in `folder`, making both if there are none, and recover what it holds.
+
+        `piece_bytes` is how much of a checkpoint is read, sent and kept at a time.
 
         Raises WrongFolder, FolderInUse, UnknownFormat, DamagedLog, DiskFull or DiskFailed; nothing that was
         committed is then lost, and the folder is free again.
         """
         if segment_bytes < HEADER_BYTES + 2 * ALIGN or segment_bytes % ALIGN:
             raise ValueError(f"segment_bytes: {segment_bytes} is no multiple of {ALIGN}, or too small")
-        locked = Folder(folder, identity)
+        locked = Folder(folder, identity, files)
         reading = Reading(locked)
         try:
             base = locked.manifest.base
             stored = None
             known = Recovered()
             if base is not UNSET:
-                stored = stored_checkpoint(folder, identity.cluster, base.checkpoint)
+                stored = stored_checkpoint(folder, identity.cluster, base.checkpoint, files)
                 known = Recovered(base.promised, (), base.checkpoint, base.ballot_used)
             state = recover(reading.records(), known)
             segment = _settled(reading, segment_bytes)
             boot = locked.begin_boot(reading.sequence)
+            log = cls(reading, segment, state, segment_bytes, piece_bytes)
+            log._clear_away()
         except BaseException:
             reading.close()
             locked.close()
             raise
-        log = cls(reading, segment, state, segment_bytes)
-        log._clear_away()
         return log, Opened(boot, state, reading.sequence, stored, reading.torn)
 
     @property
@@ -186,17 +198,17 @@ class DurableLog:
 
         Raises DiskFull, after which all is as before; or DiskFailed.
         """
-        size = write_checkpoint(self._folder.path, self._folder.identity.cluster, slot, content)
+        size = write_checkpoint(self._folder.path, self._folder.identity.cluster, slot, content, self._files)
         self.rest_on(slot)
         return size
 
     def read_piece(self, slot: int, offset: int) -> tuple[int, int, int, bytes]:
         """A piece of the checkpoint of a slot, as (slot, size in all, offset, data): or, if that is gone, of the one
         that counts, from its beginning."""
-        found = read_piece(self._folder.path, slot, offset, PIECE_BYTES)
+        found = read_piece(self._folder.path, slot, offset, self._piece_bytes, self._files)
         if found is None:
             slot, offset = self._base.checkpoint, 0
-            found = read_piece(self._folder.path, slot, offset, PIECE_BYTES)
+            found = read_piece(self._folder.path, slot, offset, self._piece_bytes, self._files)
         if found is None:
             raise DiskFailed(f"{checkpoint_path(self._folder.path, slot)}: is gone; check the disk")
         return slot, found[0], offset, found[1]
@@ -210,7 +222,7 @@ class DurableLog:
         slot. It counts once the log is told to `rest_on` it."""
         if self._incoming.install(slot) is None:
             return None
-        return stored_checkpoint(self._folder.path, self._folder.identity.cluster, slot)
+        return stored_checkpoint(self._folder.path, self._folder.identity.cluster, slot, self._files)
 
     def truncate(self, slot: int) -> None:
         """Let go of the segments in which nothing above a slot was accepted, as far as they are the oldest.
@@ -224,8 +236,9 @@ class DurableLog:
                 first += 1
             self._check_alive()
             if first > self._base.first:
-                self._base = replace(self._base, first=first)
-                self._folder.rest_on(self._base)
+                base = replace(self._base, first=first)
+                self._folder.rest_on(base)
+                self._base = base
                 self._clear_away()
 
     def rest_on(self, slot: int) -> None:
@@ -237,19 +250,20 @@ class DurableLog:
                 before = self._base.checkpoint
                 self._folder.rest_on(replace(self._base, checkpoint=slot))
                 self._base = replace(self._base, checkpoint=slot)
-                for old in checkpoint_slots(self._folder.path):
+                for old in checkpoint_slots(self._folder.path, self._files):
                     if old < before:  # the one before may be on its way to another node
-                        checkpoint_path(self._folder.path, old).unlink(missing_ok=True)
+                        discard(self._files, checkpoint_path(self._folder.path, old))
 
     def _clear_away(self) -> None:
-        """Remove what the manifest has no use for: segments before the first, checkpoints that never came to count."""
-        for number in segment_numbers(self._folder.path):
+        """Remove what the manifest has no use for: segments before the first, checkpoints that never came to count.
+        What cannot be removed now is another time."""
+        for number in segment_numbers(self._folder.path, self._files):
             if number < self._base.first:
-                segment_path(self._folder.path, number).unlink(missing_ok=True)
+                discard(self._files, segment_path(self._folder.path, number))
                 self._slots.pop(number, None)
-        for slot in checkpoint_slots(self._folder.path):
+        for slot in checkpoint_slots(self._folder.path, self._files):
             if slot > self._base.checkpoint:
-                checkpoint_path(self._folder.path, slot).unlink(missing_ok=True)
+                discard(self._files, checkpoint_path(self._folder.path, slot))
 
     def _note(self, records: Sequence[Record]) -> None:
         """Keep in mind what the manifest has to say once these records are truncated."""
@@ -290,8 +304,8 @@ class DurableLog:
 
 
 def _new_segment(folder: Folder, number: int, first: int, size_bytes: int) -> Segment:
-    shape = Shape(number, first, size_bytes, secrets.randbits(32))
-    return Segment.create(folder.path, folder.identity, shape)
+    shape = Shape(number, first, size_bytes, folder.files.randbits(32))
+    return Segment.create(folder.path, folder.identity, shape, folder.files)
 
 
 def _settled(reading: Reading, segment_bytes: int) -> Segment:
@@ -301,6 +315,5 @@ def _settled(reading: Reading, segment_bytes: int) -> Segment:
     if reading.last_frame is not None:
         at, data = reading.last_frame
         reading.segment.write(data, at)
-    if reading.torn is not None:
-        reading.segment.clear(reading.offset)
+    reading.segment.clear(reading.offset)
     return reading.segment

@@ -41,7 +41,8 @@ class Reading:
 
     def records(self) -> Iterator[Record]:
         """Every record, in the order in which they were committed. Raises what `DurableLog.open` does."""
-        numbers = [number for number in segment_numbers(self.folder.path) if number >= self.first]
+        found = segment_numbers(self.folder.path, self.folder.files)
+        numbers = [number for number in found if number >= self.first]
         if not numbers and self.folder.manifest.boot > 0:
             raise _missing(self.folder, self.first)
         for expected, number in enumerate(numbers, start=self.first):
@@ -65,7 +66,8 @@ class Reading:
             self.segment.close()
 
     def _segment_records(self, number: int) -> Iterator[Record]:
-        self.segment, data = Segment.open(self.folder.path, self.folder.identity, number)
+        folder = self.folder
+        self.segment, data = Segment.open(folder.path, folder.identity, number, folder.files)
         path, shape = self.segment.path, self.segment.shape
         if number == self.first > 1:
             self.sequence = shape.first - 1  # the batches before it are truncated

@@ -11,7 +11,6 @@ no metadata, which makes fdatasync cheaper than on a growing file, and cannot ru
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from .errors import DamagedLog, WrongFolder, disk_error
-from .folder import TEMPORARY, Identity, sync_folder
-from .frame import SECTOR, BadFrame, Frame, frame_bytes, later_frame, read_frame
+from .errors import DamagedLog, WrongFolder, disk_error, name_error
+from .files import REAL, Files, discard, read_bytes, write_all
+from .folder import TEMPORARY, Identity, numbers_in
+from .frame import SECTOR, BadFrame, Frame, blank, frame_bytes, later_frame, read_frame
 
 HEADER_BYTES: Final = SECTOR
 
@@ -56,42 +56,49 @@ class Tail:
 class Segment:
     """An open segment file. Every error of the disk is raised as a StorageError."""
 
-    def __init__(self, path: Path, descriptor: int, shape: Shape) -> None:
+    def __init__(self, path: Path, descriptor: int, shape: Shape, files: Files) -> None:
         self.path = path
         self.shape = shape
+        self._files = files
         self._descriptor = descriptor
 
     @classmethod
-    def create(cls, folder: Path, identity: Identity, shape: Shape) -> Self:
+    def create(cls, folder: Path, identity: Identity, shape: Shape, files: Files) -> Self:
         """Make a segment that is durable before anything is written to it.
 
-        When there is no space for it, no trace of it is left.
+        When there is no space for it, no trace of it is left. When it has its name and that cannot be synced, nobody
+        knows whether it is there after a crash: that is a DiskFailed even if it was for want of space, since going on
+        in the segment before it would leave two that hold the same batches.
         """
         path = segment_path(folder, shape.number)
         beside = path.with_name(path.name + TEMPORARY)
         descriptor = -1
         try:
-            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            write_all(descriptor, _encode_header(shape, identity).ljust(HEADER_BYTES, b"\0"), 0)
-            _write_zeros(descriptor, HEADER_BYTES, shape.bytes)
-            os.fsync(descriptor)
-            beside.rename(path)
-            sync_folder(folder)
+            descriptor = files.open(beside, "anew")
+            write_all(files, descriptor, _encode_header(shape, identity).ljust(HEADER_BYTES, b"\0"), 0)
+            _write_zeros(files, descriptor, HEADER_BYTES, shape.bytes)
+            files.fsync(descriptor)
+            files.rename(beside, path)
         except OSError as error:
             if descriptor >= 0:
-                os.close(descriptor)
-                beside.unlink(missing_ok=True)
+                files.close(descriptor)
+                discard(files, beside)
             raise disk_error(error, path, "make a new segment") from error
-        return cls(path, descriptor, shape)
+        try:
+            files.sync_folder(folder)
+        except OSError as error:
+            files.close(descriptor)
+            raise name_error(error, path) from error
+        return cls(path, descriptor, shape, files)
 
     @classmethod
-    def open(cls, folder: Path, identity: Identity, number: int) -> tuple[Self, bytes]:
+    def open(cls, folder: Path, identity: Identity, number: int, files: Files = REAL) -> tuple[Self, bytes]:
         """An existing segment, and all of its bytes. Raises DamagedLog, WrongFolder or DiskFailed."""
         path = segment_path(folder, number)
         try:
-            data = path.read_bytes()
+            data = read_bytes(files, path)
             shape = _decode_header(path, data, number, identity)
-            return cls(path, os.open(path, os.O_RDWR | os.O_CLOEXEC), shape), data
+            return cls(path, files.open(path, "write"), shape, files), data
         except OSError as error:
             raise disk_error(error, path, "read") from error
 
@@ -102,23 +109,23 @@ class Segment:
     def write(self, data: bytes, offset: int) -> None:
         """Write at `offset`, and return when it is on disk."""
         try:
-            write_all(self._descriptor, data, offset)
-            os.fdatasync(self._descriptor)
+            write_all(self._files, self._descriptor, data, offset)
+            self._files.fdatasync(self._descriptor)
         except OSError as error:
             raise disk_error(error, self.path, "write") from error
 
     def clear(self, start: int) -> None:
         """Zero everything from `start` on, durably: what a torn batch left must not look like a later one's."""
         try:
-            _write_zeros(self._descriptor, start, self.shape.bytes)
-            os.fdatasync(self._descriptor)
+            _write_zeros(self._files, self._descriptor, start, self.shape.bytes)
+            self._files.fdatasync(self._descriptor)
         except OSError as error:
-            raise disk_error(error, self.path, "clear the torn tail of") from error
+            raise disk_error(error, self.path, "clear the tail of") from error
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            self._files.close(self._descriptor)
             self._descriptor = -1
 
 
@@ -127,9 +134,9 @@ def segment_path(folder: Path, number: int) -> Path:
     return folder / _PATTERN.replace("*", f"{number:08d}")
 
 
-def segment_numbers(folder: Path) -> list[int]:
+def segment_numbers(folder: Path, files: Files = REAL) -> list[int]:
     """The numbers of the segments in a folder, in order."""
-    return sorted(int(p.stem.removeprefix("log-")) for p in folder.glob(_PATTERN) if p.stem[4:].isdigit())
+    return numbers_in(folder, _PATTERN, files)
 
 
 def read_frames(path: Path, data: bytes, shape: Shape) -> Iterator[Frame | Tail]:
@@ -150,7 +157,7 @@ def read_frames(path: Path, data: bytes, shape: Shape) -> Iterator[Frame | Tail]
 
 
 def _tail(path: Path, data: bytes, offset: int, shape: Shape, bad: BadFrame) -> Tail:
-    if not any(data[offset:]):
+    if blank(data[offset:]):
         return Tail(offset, None)
     later = later_frame(data, offset, shape.salt)
     if later is not None:
@@ -192,15 +199,7 @@ def _owner(identity: Identity) -> int:
     return zlib.crc32(f"{identity.cluster}\0{identity.node}".encode())
 
 
-def _write_zeros(descriptor: int, start: int, stop: int) -> None:
-    zeros = bytes(_CHUNK_BYTES)
+def _write_zeros(files: Files, descriptor: int, start: int, stop: int) -> None:
+    zeros = bytes(min(_CHUNK_BYTES, stop - start))
     for at in range(start, stop, _CHUNK_BYTES):
-        write_all(descriptor, zeros[: min(_CHUNK_BYTES, stop - at)], at)
-
-
-def write_all(descriptor: int, data: bytes, offset: int) -> None:
-    """pwrite until everything is written: a write that was cut short says why when it goes on."""
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        view, offset = view[written:], offset + written
+        write_all(files, descriptor, zeros[: min(_CHUNK_BYTES, stop - at)], at)

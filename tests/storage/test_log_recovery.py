@@ -323,14 +323,15 @@ def test_a_frame_from_elsewhere_is_not_taken_for_a_later_batch(
     assert open_once(folder).state == prefixes[1]
 
 
-def test_the_last_batch_is_synced_again_before_anybody_is_told_of_it(
+def test_the_last_batch_and_the_zeros_behind_it_are_synced_again_before_anybody_is_told_of_it(
     write_log: Write,
     open_once: Open,
     identity: Identity,
     batches: list[list[Record]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A process killed between pwrite and fdatasync leaves a batch that only the page cache holds."""
+    """A process killed between pwrite and fdatasync leaves a batch that only the page cache holds; one that could not
+    clear a torn tail leaves one that only the disk holds."""
     folder = write_log(batches)
     start, end = frames(folder, identity, 2)[-1]
     done: list[object] = []
@@ -340,12 +341,14 @@ def test_the_last_batch_is_synced_again_before_anybody_is_told_of_it(
     )
     monkeypatch.setattr(os, "fdatasync", lambda fd: (done.append("sync"), fdatasync(fd))[1])
     open_once(folder)
-    assert done == [(start, end - start), "sync"]
+    assert done[:4] == [(start, end - start), "sync", (end, SEGMENT_BYTES - end), "sync"]
+    assert "sync" not in done[4:], "the rest is the manifest's"
 
 
 def test_a_new_file_is_synced_before_it_gets_its_name_and_its_name_before_it_is_used(
     tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = tmp_path / "data"
     done: list[str] = []
     rename, pwrite = Path.rename, os.pwrite
     monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("sync"))
@@ -353,9 +356,10 @@ def test_a_new_file_is_synced_before_it_gets_its_name_and_its_name_before_it_is_
         os, "pwrite", lambda descriptor, data, at: (done.append("write"), pwrite(descriptor, data, at))[1]
     )
     monkeypatch.setattr(Path, "rename", lambda path, name: (done.append(path.name), rename(path, name))[1])
-    log, _ = DurableLog.open(tmp_path / "data", identity, segment_bytes=SEGMENT_BYTES)
+    log, _ = DurableLog.open(folder, identity, segment_bytes=SEGMENT_BYTES)
     log.commit([PromiseRecord(Ballot(1, "a"))])
     log.close()
-    manifest = ["sync", "manifest.json.tmp", "sync"]
+    manifest = ["write", "sync", "manifest.json.tmp", "sync"]
     segment = ["write", "write", "sync", "log-00000001.segment.tmp", "sync"]
-    assert done == ["sync", *manifest, *segment, *manifest, "write", *manifest]
+    above = ["sync"] * len(folder.parents)
+    assert done == [*above, *manifest, *segment, *manifest, "write", *manifest]

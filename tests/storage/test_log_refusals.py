@@ -138,14 +138,15 @@ def test_a_batch_that_is_no_batch_is_refused(write_log: Write, identity: Identit
     assert "batch 1" in refusal(DamagedLog, folder, identity)
 
 
+@pytest.mark.parametrize("bit", [1, 128])
 @pytest.mark.parametrize("at", range(0, 100, 3))
-def test_a_damaged_manifest_is_refused(write_log: Write, identity: Identity, at: int) -> None:
-    """A digit of the boot number as much as a brace."""
+def test_a_damaged_manifest_is_refused(write_log: Write, identity: Identity, at: int, bit: int) -> None:
+    """A digit of the boot number as much as a brace; and what is no text any more."""
     folder = write_log([[PROMISE]])
     text = (folder / MANIFEST).read_bytes()
     significant = [index for index, byte in enumerate(text) if not chr(byte).isspace()]
     index = significant[at % len(significant)]
-    (folder / MANIFEST).write_bytes(text[:index] + bytes([text[index] ^ 1]) + text[index + 1 :])
+    (folder / MANIFEST).write_bytes(text[:index] + bytes([text[index] ^ bit]) + text[index + 1 :])
     with pytest.raises(StorageError) as caught:
         DurableLog.open(folder, identity)
     assert "\n" not in str(caught.value)

@@ -1,0 +1,441 @@
+"""One node of the simulated world: what outlasts it, its disk and its clock, and the life that it has now.
+
+A life is the real thing from the driver inwards: `impl.net.driver` with its gateway, the replica, the durable log, the
+state machine and the trace, started as `impl.net.node` starts them. Played are the event loop, the workers, the files
+and the ways to others. Wherever something of a life reaches the world, there is a *boundary*, at which it may die.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Final, Protocol, TypeVar
+
+from ...traces import Recorder
+from ..core.config import Config
+from ..core.effects import Line
+from ..core.records import PromiseRecord, Record
+from ..core.replica import Replica
+from ..kv.commands import Command
+from ..kv.machine import Applied, KeyValue
+from ..kv.replies import Failure, Reply
+from ..net.checkpoints import load
+from ..net.driver import Driver
+from ..net.framing import PEER_BYTES_MAX, FrameDecoder
+from ..net.surroundings import Surroundings
+from ..net.tracer import Tracer
+from ..net.wire import AskIndex, Forward, TellIndex, decode_message
+from ..net.worker import Done, Job, Worker
+from ..storage import DiskFull, DurableLog, Identity, StorageError
+from . import sights
+from .disk import SimulatedDisk
+from .plan import Plan
+from .sights import Watch
+from .timeline import Clock, Crash, Moment, NodeLoop, Timeline
+
+CLUSTER: Final = "simulated"
+FOLDER: Final = Path("/data")
+"""Where each node has its data, on its own disk."""
+
+BUSY: Final = Failure("BUSY too many commands wait here")
+
+T = TypeVar("T")
+
+
+class Asker(Protocol):
+    """Who asked a node for something; see `impl.net.gateway`."""
+
+    def answer(self, reply: Reply) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class World(Protocol):
+    """Of the world, what a node reaches."""
+
+    plan: Plan
+    timeline: Timeline
+    traces: Path
+    watch: Watch
+
+    def carry(self, sender: str, receiver: str, payload: bytes) -> None: ...
+
+    def applied(self, node: str, slot: int, value: bytes, applied: Applied | None) -> None: ...
+
+    def restored(self, node: str, machine: KeyValue) -> None: ...
+
+    def traced(self, node: str, line: Line) -> None: ...
+
+    def died(self, member: Member) -> None: ...
+
+    def ended(self, member: Member, error: BaseException | None) -> None: ...
+
+    def complain(self, rule: str, sentence: str) -> None: ...
+
+
+class Life:
+    """One boot of a node, from its start to its death."""
+
+    def __init__(self, member: Member) -> None:
+        self.alive = True
+        self.paused_until: Moment = 0
+        self.fuse = 0
+        """How many boundaries it will still pass; 0 if there is no such end."""
+        self._member = member
+
+    def die(self) -> None:
+        self._member.crash()
+
+    def pass_boundary(self) -> None:
+        """Something reaches the world."""
+        if self.fuse:
+            self.fuse -= 1
+            if not self.fuse:
+                raise Crash
+
+
+class Member:
+    """A node: `start` it, and `crash` it; `up` tells which it was last."""
+
+    def __init__(self, world: World, name: str, random: Random) -> None:
+        self.name: Final = name
+        self.disk: Final = SimulatedDisk(random)
+        self.disk.before = self._before_disk
+        rates = dict(zip(world.plan.names, world.plan.clocks, strict=False))
+        self.clock: Final = Clock(world.timeline, rates.get(name, 1.0), random.randrange(10**9))
+        self.is_rotten = False
+        """Has anything on its disk changed by itself?"""
+        self.slowness = 1
+        """How many times as long its disk takes."""
+        self.power = True
+        """Does what is not synced go when it dies next?"""
+        self.boots = 0
+        self.refused: StorageError | None = None
+        """Why its last start came to nothing, if it did."""
+        self._world = world
+        self._random = random
+        self.down: Moment = 0
+        """How long it stays down when it dies next."""
+        self.dies_again = 0
+        """The boundary at which its next life ends, if it does: perhaps before it has recovered."""
+        self._durable: WatchedLog | None = None
+        """The log of its life, or of its last."""
+        self._life: Life | None = None
+        self._recorder: Recorder | None = None
+
+    @property
+    def up(self) -> bool:
+        return self._life is not None
+
+    @property
+    def life(self) -> Life:
+        assert self._life is not None, f"{self.name} is down"
+        return self._life
+
+    @property
+    def rests(self) -> bool:
+        """Does its log rest on a checkpoint?"""
+        return self._durable is not None and self._durable.rests
+
+    @property
+    def driver(self) -> Driver:
+        assert self._life is not None, f"{self.name} is down"
+        return self._driver
+
+    # Life and death ----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin a life, if what the disk holds allows it."""
+        assert self._life is None, f"{self.name} is up"
+        world, plan = self._world, self._world.plan
+        self.refused = self._recorder = None
+        life = self._life = Life(self)
+        life.fuse, self.dies_again = self.dies_again, 0
+        identity = Identity(CLUSTER, self.name)
+        before = self._durable
+        try:
+            self._durable, opened = WatchedLog.open(
+                FOLDER,
+                identity,
+                segment_bytes=plan.sizes.segment_bytes,
+                piece_bytes=plan.sizes.piece_bytes,
+                files=self.disk,
+            )
+            machine = Watched(world, self.name)
+            if opened.checkpoint is not None:
+                self._durable.rests = True
+                machine.become(load(opened.checkpoint))
+        except StorageError as error:
+            self.refused = error
+            self._life, life.alive = None, False
+            self.disk.crash(power=False)
+            return
+        except Crash:
+            world.watch.see(sights.DIED_RECOVERING)
+            self.crash()
+            return
+        if opened.torn is not None and before is not None:
+            self._see_torn(before.committing)
+        self.boots += 1
+        loop = NodeLoop(world.timeline, life, self.clock)
+        recorder = self._recorder = Recorder(world.traces, self.name, opened.boot)
+        self._driver = Driver(
+            Replica(self._config(opened.boot), opened.state),
+            self._durable,
+            Trace(world, life, self.name, Tracer(recorder)),
+            machine,
+            partial(self._carry, life),
+            patience_ms=plan.timing.patience_ms,
+            surroundings=Surroundings(loop, self._random.random, partial(self._worker, life)),
+        )
+        self._driver.ended.add_done_callback(self._ended)
+        self._driver.start()
+
+    def _see_torn(self, records: Sequence[Record]) -> None:
+        """The batch that it was at when it died is there in part."""
+        for record in records:
+            promised = isinstance(record, PromiseRecord)
+            self._world.watch.see(sights.TORN_PROMISE if promised else sights.TORN_ACCEPTANCE)
+
+    def crash(self) -> None:
+        """Die; what its disk holds then is as its power says."""
+        self._end()
+        self.disk.crash(power=self.power)
+        self._world.died(self)
+
+    def rot(self) -> None:
+        """Let something on its disk change by itself; it is down."""
+        assert not self.up, "what a node has read it does not read again"
+        self.is_rotten = True
+        paths = [FOLDER / name for name in sorted(self.disk.names(FOLDER))]
+        with suppress(ValueError, OSError):  # there may be nothing yet that could
+            self.disk.rot(self._random.choice(paths))
+
+    def fill_disk(self) -> None:
+        """Let there be no more room on its disk than is used, or a little."""
+        self.disk.capacity_bytes = self.disk.used_bytes + self._random.choice((0, 0, 300, 5000))
+
+    def free_disk(self) -> None:
+        """Let there be room again."""
+        self.disk.capacity_bytes = None
+
+    def _end(self) -> None:
+        life, self._life = self._life, None
+        if life is not None and life.alive:
+            life.alive = False
+            if self._recorder is not None:
+                self._recorder.abandon()
+
+    def _ended(self, done: object) -> None:
+        """The driver has come to its end: in order, or because something cannot be helped."""
+        error = self._driver.ended.exception()
+        if error is None and self._durable is not None:
+            try:
+                self._durable.close()
+            except StorageError as late:
+                error = late
+        if error is None:
+            if self._recorder is not None:
+                self._recorder.close()
+            self._end()
+        else:
+            self.power = False
+            self.crash()
+        self._world.ended(self, error)
+
+    def _config(self, boot: int) -> Config:
+        plan = self._world.plan
+        timing, sizes, count = plan.timing, plan.sizes, plan.nodes
+        large = count - 1 if sizes.flexible and count > 2 else 0
+        return Config(
+            node=self.name,
+            nodes=plan.names,
+            boot=boot,
+            phase1=large,
+            phase2=count + 1 - large if large else 0,
+            heartbeat_ms=timing.heartbeat_ms,
+            resend_ms=timing.resend_ms,
+            election_ms_min=timing.election_ms_min,
+            election_ms_max=timing.election_ms_max,
+            quorum_ms=timing.quorum_ms,
+            batch_entries_max=sizes.batch_entries_max,
+            window_batches_max=sizes.window_batches_max,
+            backlog_entries_max=sizes.backlog_entries_max,
+            checkpoint_entries=sizes.checkpoint_entries,
+        )
+
+    def _before_disk(self, operation: str, path: Path) -> None:
+        if self._life is not None:
+            self._life.pass_boundary()
+
+    def _worker(self, life: Life, name: str) -> Worker:
+        disks = self._world.plan.disks
+        span = (
+            (disks.sync_min, disks.sync_max)
+            if name == "disk"
+            else (disks.checkpoint_min, disks.checkpoint_max)
+        )
+        return SimulatedWorker(self._world, life, lambda: self._random.randint(*span) * self.slowness)
+
+    # To others, and from them ------------------------------------------------------------
+
+    def _carry(self, life: Life, peer: str, frames: bytes) -> None:
+        life.pass_boundary()
+        for payload in FrameDecoder(PEER_BYTES_MAX).feed(frames):
+            self._world.carry(self.name, peer, payload)
+
+    def receive(self, sender: str, payload: bytes) -> None:
+        """What another node said has arrived."""
+        self._soon(self._receive, sender, payload)
+
+    def _receive(self, sender: str, payload: bytes) -> None:
+        message = decode_message(payload)
+        if isinstance(message, Forward | AskIndex | TellIndex):
+            self._driver.run_errand(message, sender)
+        else:
+            self._driver.receive(message, Suspect(self._world, self.name, message))
+
+    def ask(self, asker: Asker, command: Command, *, writes: bool) -> None:
+        """What a client wants has arrived; lost on a node that is down."""
+        self._soon(self._ask, asker, command, writes)
+
+    def _ask(self, asker: Asker, command: Command, writes: bool) -> None:
+        gateway = self._driver.gateway
+        if not writes:
+            gateway.read(asker, command)
+        elif gateway.is_full:
+            asker.answer(BUSY)
+            asker.flush()
+            return
+        else:
+            gateway.write(asker, list(command))
+        self._driver.call_turn()
+
+    def stop(self) -> None:
+        """Have it end in order."""
+        self._soon(self._driver.stop)
+
+    def transfer(self, to: str) -> None:
+        """Tell it to have another node lead."""
+        self._soon(self._driver.transfer, to)
+
+    def _soon(self, callback: Callable[..., object], *args: object) -> None:
+        if self._life is not None:
+            timeline = self._world.timeline
+            timeline.at(timeline.now, self._life, callback, *args)
+
+
+class SimulatedWorker:
+    """A worker that takes its time and blocks nobody: a job is done at the end of the time that it takes."""
+
+    def __init__(self, world: World, life: Life, draw: Callable[[], Moment]) -> None:
+        self._world = world
+        self._life = life
+        self._draw = draw
+        self._given: deque[Callable[[], None]] = deque()
+
+    def submit(self, job: Job[T], done: Done[T]) -> None:
+        self._given.append(partial(self._do, job, done))
+        if len(self._given) == 1:
+            self._begin()
+
+    def close(self) -> None:
+        """There is no thread to wait for."""
+
+    def _begin(self) -> None:
+        timeline = self._world.timeline
+        timeline.at(timeline.now + self._draw(), self._life, self._given[0])
+
+    def _do(self, job: Job[T], done: Done[T]) -> None:
+        outcome: T | Exception
+        try:
+            outcome = job()
+        except Exception as error:
+            outcome = error
+            if isinstance(error, DiskFull):
+                self._world.watch.see(sights.DISK_FULL)
+        self._life.pass_boundary()
+        self._given.popleft()
+        if self._given:
+            self._begin()
+        done(outcome)
+
+
+class Trace:
+    """A node's trace, of which the world sees each line that reached the kernel."""
+
+    def __init__(self, world: World, life: Life, node: str, tracer: Tracer) -> None:
+        self._world = world
+        self._life = life
+        self._node = node
+        self._tracer = tracer
+        self._lines: list[Line] = []
+
+    def write(self, line: Line) -> None:
+        self._life.pass_boundary()
+        self._tracer.write(line)
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        self._life.pass_boundary()
+        self._tracer.flush()
+        lines, self._lines = self._lines, []
+        for line in lines:
+            self._world.traced(self._node, line)
+        self._life.pass_boundary()
+
+
+class WatchedLog(DurableLog):
+    """A node's log, which tells what batch it was last at, and whether it rests on a checkpoint."""
+
+    committing: Sequence[Record] = ()
+    rests = False
+
+    def rest_on(self, slot: int) -> None:
+        super().rest_on(slot)
+        self.rests = True
+
+    def commit(self, records: Sequence[Record]) -> None:
+        self.committing = records
+        super().commit(records)
+
+
+class Watched(KeyValue):
+    """A node's state machine, of which the world sees what it applies and what it becomes."""
+
+    def __init__(self, world: World, node: str) -> None:
+        super().__init__()
+        self._world = world
+        self._node = node
+
+    def apply(self, slot: int, value: bytes) -> Applied | None:
+        applied = super().apply(slot, value)
+        self._world.applied(self._node, slot, value, applied)
+        return applied
+
+    def become(self, other: KeyValue) -> None:
+        super().become(other)
+        self._world.restored(self._node, self)
+
+
+class Suspect:
+    """Who sent a message; should it be one that no correct node sends, the run has failed."""
+
+    def __init__(self, world: World, node: str, message: object) -> None:
+        self._world = world
+        self._node = node
+        self._message = message
+
+    def close(self, reason: str) -> None:
+        self._world.complain(
+            "peer", f"{self._node} takes {self._message} for one that no peer sends: {reason}"
+        )
+
+
+def names(members: Sequence[Member]) -> str:
+    """Nodes, as a sentence has them."""
+    return ", ".join(member.name for member in members)
