@@ -275,6 +275,25 @@ COMMANDS: Final[dict[bytes, Spec]] = {
 }
 
 
+_TELL_VERSIONS: Final = frozenset((b"VERSION", b"GETVERSION", b"PUT", b"CAS", b"CAD"))
+
+
+def keys_of(command: Command) -> Command:
+    """The keys that a command names."""
+    first, last, step = COMMANDS[command[0]].keys
+    return command[first : len(command) if last < 0 else last + 1 : step] if step else ()
+
+
+def reach(command: Command) -> frozenset[bytes] | None:
+    """The keys on which all that a command does and answers rests, and which it may change; None if that may be any
+    key, as with versions, which number the writes of all."""
+    spec = COMMANDS.get(command[0])
+    is_conditional = command[0] == b"SET" and b"IFVERSION" in [part.upper() for part in command[3:]]
+    if spec is None or not spec.keys[2] or command[0] in _TELL_VERSIONS or is_conditional:
+        return None
+    return frozenset(keys_of(command))
+
+
 def fault(command: Command) -> Failure | None:
     """Why a command can do nothing, whatever the items are; None if it can."""
     spec = COMMANDS.get(command[0])
@@ -282,9 +301,7 @@ def fault(command: Command) -> Failure | None:
         return Failure(f"ERR unknown command '{shown(command[0])}'")
     if not spec.count_min <= len(command) <= spec.count_max:
         return Failure(f"ERR wrong number of arguments for '{shown(command[0]).lower()}' command")
-    first, last, step = spec.keys
-    keys = command[first : len(command) if last < 0 else last + 1 : step] if step else ()
-    if max(map(len, keys), default=0) > KEY_BYTES_MAX:
+    if max(map(len, keys_of(command)), default=0) > KEY_BYTES_MAX:
         return Failure(f"ERR a key has more than {KEY_BYTES_MAX} bytes")
     if max(map(len, command)) > VALUE_BYTES_MAX:
         return Failure(f"ERR a value has more than {VALUE_BYTES_MAX} bytes")

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ..core.messages import NOOP, Value
-from .commands import COMMANDS, Command, Items, fault, integer
+from .commands import COMMANDS, Command, Items, fault, integer, reach
 from .replies import Failure, Reply
 
 SESSIONS_MAX: Final = 65536
@@ -110,13 +110,26 @@ def fault_of(command: Command) -> Failure | None:
     if command[0] in COMMANDS:
         return fault(command)
     if command[0] == b"SESSION":
-        return BAD_SESSION if _session_of(command) is None else fault_of(command[4:])
+        return BAD_SESSION if session_of(command) is None else fault_of(command[4:])
     if command[0] == b"EXEC":
         wanted = _transaction_of(command)
         if wanted is None or not all(wanted.commands):
             return BAD_TRANSACTION
         return next((bad for inner in wanted.commands if (bad := fault(inner)) is not None), None)
     return fault(command)
+
+
+def reach_of(command: Command) -> frozenset[bytes] | None:
+    """As `commands.reach`, also of a command of a session or a transaction."""
+    if session_of(command) is not None:
+        return reach_of(command[4:])
+    wanted = _transaction_of(command) if command[0] == b"EXEC" else None
+    if wanted is None:
+        return reach(command)
+    reaches = [reach(inner) for inner in wanted.commands]
+    if wanted.watched or None in reaches:
+        return None
+    return frozenset().union(*filter(None, reaches))
 
 
 class KeyValue:
@@ -188,7 +201,7 @@ class KeyValue:
         return [COMMANDS[inner[0]].run(self.store, inner) for inner in wanted.commands]
 
     def _once(self, command: Command) -> Reply:
-        parts = _session_of(command)
+        parts = session_of(command)
         assert parts is not None, "it was looked at before"
         client, number, floor = parts
         session = self._session(client, floor)
@@ -216,9 +229,14 @@ class KeyValue:
         return session
 
 
-def _session_of(command: Command) -> tuple[bytes, int, int] | None:
-    """Client, number and floor of a command in a session; None if they cannot be."""
-    if len(command) < 5 or not 1 <= len(command[1]) <= 64 or command[4] == b"SESSION":
+def session_of(command: Command) -> tuple[bytes, int, int] | None:
+    """Client, number and floor of a command in a session; None if it is none, or they cannot be."""
+    if (
+        len(command) < 5
+        or command[0] != b"SESSION"
+        or not 1 <= len(command[1]) <= 64
+        or command[4] == b"SESSION"
+    ):
         return None
     number, floor = integer(command[2]), integer(command[3])
     if number is None or floor is None or not 1 <= floor <= number:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..kv.commands import Command
-from ..kv.replies import Reply
+from ..kv.replies import Failure, Reply, Word
 
 
 @dataclass(slots=True, eq=False)
@@ -28,10 +28,21 @@ class Operation:
     """The answer, if it returned."""
 
     def __str__(self) -> str:
-        words = b" ".join(part[:40] for part in self.command).decode("utf-8", "backslashreplace")
+        asked = f"{self.client}: {shown(self.command)}"
         if self.returned is None:
-            return f"{self.client}: {words} (from {self.called} on, without an answer)"
-        return f"{self.client}: {words} ({self.called} to {self.returned}) answered {self.reply!r}"
+            return f"{asked} (called at {self.called}, without an answer)"
+        return f"{asked} (called at {self.called}, answered at {self.returned}: {shown(self.reply)})"
+
+
+def shown(said: Command | Reply) -> str:
+    """A command or an answer, fit for a line."""
+    if isinstance(said, Word | Failure):
+        return said.text
+    if isinstance(said, bytes):
+        return said[:40].decode("utf-8", "backslashreplace")
+    if isinstance(said, list | tuple):
+        return " ".join(map(shown, said))
+    return "nothing" if said is None else str(said)
 
 
 class History:
