@@ -63,27 +63,50 @@ def die() -> None:
     raise Killed
 
 
-@pytest.mark.parametrize("step", range(40))
-def test_the_way_to_a_new_folder_is_durable_wherever_its_first_start_died(step: int) -> None:
-    for seed in range(8):
-        disk = SimulatedDisk(Random(seed))
-        left = step
+def die_at(disk: SimulatedDisk, step: int, *, power: bool) -> bool:
+    """Start, and die before so many verbs were carried out; returns whether it came to that."""
+    left = step
 
-        def before(verb: str, path: Path) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise Killed
+    def before(verb: str, path: Path) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
 
-        disk.before = before
-        with suppress(Killed):
-            opened(disk)
-        disk.before = None
-        disk.crash(power=False)
-        log, _ = opened(disk)
-        log.commit(accepted(1, 10))
-        disk.crash()
-        assert opened(disk)[1].batches == 1
+    disk.before = before
+    with suppress(Killed):
+        opened(disk)
+    disk.before = None
+    disk.crash(power=power)
+    return left < 0
+
+
+def test_the_way_to_a_new_folder_is_durable_wherever_its_first_start_died() -> None:
+    for step in range(100):
+        for seed in range(8):
+            disk = SimulatedDisk(Random(seed))
+            died = die_at(disk, step, power=False)
+            log, _ = opened(disk)
+            log.commit(accepted(1, 10))
+            disk.crash()
+            assert opened(disk)[1].batches == 1
+        if not died:
+            break
+    assert 20 < step < 100
+
+
+def test_a_first_start_that_died_twice_at_any_steps_can_start_again() -> None:
+    """What the first left in the cache the second takes for granted; a loss of power may take it away."""
+    for first in range(100):
+        died = False
+        for second in range(45):
+            disk = SimulatedDisk(Random(second))
+            died = die_at(disk, first, power=False)
+            die_at(disk, second, power=True)
+            assert opened(disk)[1].batches == 0
+        if not died:
+            break
+    assert 20 < first < 100
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
