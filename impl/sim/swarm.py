@@ -61,8 +61,8 @@ def draw(seed: int) -> Plan:
 
 
 def _timing(random: Random) -> Timing:
-    heartbeat = random.choice((10, 20, 50))
-    shortest = heartbeat * random.randint(2, 8)
+    heartbeat = random.choice((20, 50, 50, 100))
+    shortest = heartbeat * random.randint(2, 6)
     return Timing(
         heartbeat_ms=heartbeat,
         resend_ms=random.choice((20, 50, 100)),
