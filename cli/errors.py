@@ -21,6 +21,7 @@ ERRORS: Mapping[str, tuple[str, ...]] = {
     "checker.specification": ("BadSpecification",),
     "checker.study.study": ("BadStudy",),
     "cli.exploring": ("CannotWrite",),
+    "impl.sim.plan": ("BadPlan",),
     "impl.net.errors": ("NetError",),
     "impl.settings": ("SettingsError",),
     "impl.storage.errors": ("StorageError",),

@@ -32,6 +32,7 @@ COMMANDS = (
     "check",
     "prove",
     "conform",
+    "hunt",
     "export",
     "serve",
     "status",

@@ -53,6 +53,8 @@ class Ledger:
         self.machine = Machine(self.spec, ways={name: WAYS[name] for name in relations & WAYS.keys()})
         self.forgotten = 0
         """The last slot of which nothing is kept."""
+        self.taken: list[Action] | None = None
+        """The actions that were taken, for those who want to know: they make a list of it."""
         self._promises: list[tuple[str, Ballot]] = []
         """Those that still report something."""
         self._has_checkpoints = "checkpoint" in self.spec.steps
@@ -115,6 +117,8 @@ class Ledger:
         refused = self._step(name, *args)
         if refused is not None:
             raise Diverges(refused, f"{name} is not possible here", action)
+        if self.taken is not None:
+            self.taken.append(action)
         if name == "prepare":
             self._opened.append(args[0])
         elif name == "promise":

@@ -122,7 +122,7 @@ class Watch:
             before = self._proposed.get(slot)
             if before is not None and before[0] < line.ballot and before[1] == value and value != NOOP:
                 self.see(REPROPOSED)
-            if before is None and value == NOOP:
+            if value == NOOP:
                 self.see(GAP)
             self._proposed[slot] = line.ballot, value
 

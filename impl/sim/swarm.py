@@ -61,8 +61,8 @@ def draw(seed: int) -> Plan:
 
 
 def _timing(random: Random) -> Timing:
-    heartbeat = random.choice((10, 20, 50))
-    shortest = heartbeat * random.randint(2, 8)
+    heartbeat = random.choice((20, 50, 50, 100))
+    shortest = heartbeat * random.randint(2, 6)
     return Timing(
         heartbeat_ms=heartbeat,
         resend_ms=random.choice((20, 50, 100)),
@@ -79,7 +79,7 @@ def _sizes(random: Random, nodes: int) -> Sizes:
         window_batches_max=random.choice((1, 2, 8)),
         backlog_entries_max=random.choice((2, 64)),
         checkpoint_entries=random.choice((0, 5, 15, 40)),
-        segment_bytes=random.choice((1 << 13, 1 << 15)),
+        segment_bytes=random.choice((1 << 11, 1 << 13, 1 << 15)),
         piece_bytes=random.choice((64, 1 << 10, 1 << 16)),
         flexible=nodes > 2 and random.random() < 0.2,
     )

@@ -119,13 +119,25 @@ class World:
         return outcome
 
     def _live(self) -> None:
+        self.begin()
+        for fault in self.plan.faults:
+            self.timeline.at(fault.at, None, self.befall, fault)
+        self.timeline.run(self.plan.ends)
+        self.end()
+
+    def begin(self) -> None:
+        """Start nodes and clients; whoever does not `run` a world lets time pass, and has faults happen, himself."""
         for member in self.members:
             member.start()
         for client in self._clients:
             client.start()
-        for fault in self.plan.faults:
-            self.timeline.at(fault.at, None, self._befall, fault)
-        self.timeline.run(self.plan.ends)
+
+    def pass_time(self, span: Moment) -> None:
+        """Let happen what happens within so many microseconds."""
+        self.timeline.run(self.timeline.now + span)
+
+    def end(self) -> None:
+        """End all faults, wait until everything stands still, compare the nodes and stop them."""
         self._set_right()
         if self._come_to_rest():
             self._compare()
@@ -230,7 +242,7 @@ class World:
 
     # What happens to them ----------------------------------------------------------------
 
-    def _befall(self, fault: Fault) -> None:
+    def befall(self, fault: Fault) -> None:
         """Have a fault happen, if it can: who is down cannot crash."""
         if self._is_over:
             return
@@ -318,7 +330,7 @@ class World:
         """Wait until nobody waits; complain if that takes too long."""
         limit = self.timeline.now + REST
         while self.timeline.now < limit:
-            self.timeline.run(self.timeline.now + STEP)
+            self.pass_time(STEP)
             if self.outcome.complaints:
                 return False
             if not any(self._waiting()):
@@ -352,7 +364,7 @@ class World:
         for member in self.members:
             if member.up:
                 member.stop()
-        self.timeline.run(self.timeline.now + 10 * AGAIN)
+        self.pass_time(10 * AGAIN)
         for member in self.members:
             if member.up:
                 self.complain("progress", f"{member.name} was told to stop and goes on")

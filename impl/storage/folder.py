@@ -135,6 +135,8 @@ class Folder:
                 f"{self.path}: the folder belongs to node {manifest.node!r} of cluster {manifest.cluster!r}, not to "
                 f"{self.identity.node!r} of {self.identity.cluster!r}; give each node a data folder of its own"
             )
+        if manifest.boot == 0:
+            self.files.sync_folder(self.path)  # the first start died, perhaps before it did
         return manifest
 
     def _first_manifest(self) -> Manifest:

@@ -1,0 +1,133 @@
+"""`quorate hunt`: run the implementation in a simulated world, by the thousand runs, and judge every one."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..hunt.campaign import VARIANTS, Campaign, Tally
+from ..hunt.find import Find, made_small, written
+from ..hunt.report import told, told_trial
+from ..hunt.trial import Bench, Trial
+from ..impl.sim.plan import Plan, read
+from ..impl.sim.swarm import draw
+from .console import Work, print_json
+from .main import Exit
+
+SHRINKING_TRIALS = 400
+
+
+@click.command(
+    short_help="Run the implementation in a simulated world and judge every run.",
+    epilog="\b\nExamples:\n  quorate hunt --minutes 10        as many runs as that takes, on all cores\n"
+    "  quorate hunt --seed 4711         one run, the same on every machine\n"
+    "  quorate hunt --plan found/plan.json --keep found",
+)
+@click.option("--runs", type=click.IntRange(1), help="Stop after so many runs.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so many minutes.")
+@click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="The seed to begin with.")
+@click.option("--seed", type=click.IntRange(0), help="Run this seed alone.")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Run this plan alone.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes; as many as there are cores if not given.")
+@click.option(
+    "--variants",
+    type=click.FloatRange(0, 1),
+    default=VARIANTS,
+    show_default=True,
+    help="The part of the runs that vary one which led somewhere new.",
+)
+@click.option("--no-shrink", is_flag=True, help="Leave a run that fails as large as it is.")
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where plan, traces and drawing of a failure go, or of the one run.  [default: hunt-SEED]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def hunt(
+    runs: int | None,
+    minutes: float | None,
+    first: int,
+    seed: int | None,
+    plan_file: Path | None,
+    jobs: int | None,
+    variants: float,
+    no_shrink: bool,
+    keep: Path | None,
+    as_json: bool,
+) -> int:
+    """Run the implementation in a simulated world, many times, and judge every run in three ways.
+
+    The nodes are real from the driver inwards: replica, log on disk, key-value machine, trace.  Their clocks, disks and
+    network are simulated, and one seed decides what goes wrong with them, to the last bit.  Every line of every trace
+    is judged by the specification, every client's history must be linearizable, state machines must agree, and when
+    the faults end everybody must be answered.
+
+    Stops at the first run that fails, makes it small, and writes down its plan, its traces and a drawing.  Without
+    --runs and --minutes it goes on until Ctrl-C.
+    """
+    if seed is not None or plan_file is not None:
+        if seed is not None and plan_file is not None:
+            raise click.UsageError("--seed and --plan: a run has one of them; leave one out")
+        return _one(read(plan_file) if plan_file is not None else draw(seed or 0), keep, as_json)
+    with Campaign(first, jobs or os.cpu_count() or 1, variants=variants) as campaign:
+        failed, interrupted = _many(campaign, runs, minutes)
+    find = None
+    if failed is not None:
+        folder = keep or Path(f"hunt-{failed.plan.seed}")
+        with Work("making it smaller") as work:
+            find = made_small(failed, folder, 0 if no_shrink else SHRINKING_TRIALS, work.at)
+    if as_json:
+        print_json(_json(campaign.tally, find))
+    else:
+        click.echo(told(campaign.tally, find))
+    if failed is not None:
+        return Exit.VIOLATED
+    return Exit.INTERRUPTED if interrupted and (runs or minutes) else Exit.HOLDS
+
+
+def _many(campaign: Campaign, runs: int | None, minutes: float | None) -> tuple[Trial | None, bool]:
+    """Trials until one fails, or enough were held, or somebody interrupts."""
+    ends_s = None if minutes is None else time.monotonic() + 60 * minutes
+    tally = campaign.tally
+    try:
+        with Work("hunting") as work:
+            for trial in campaign:
+                work.at(_progress(tally), f"not seen yet: {', '.join(tally.never_seen) or 'nothing'}")
+                if trial.failed:
+                    return trial, False
+                if tally.runs == runs or (ends_s is not None and time.monotonic() >= ends_s):
+                    return None, False
+    except KeyboardInterrupt:
+        return None, True
+    raise AssertionError("a campaign has no end of its own")
+
+
+def _progress(tally: Tally) -> str:
+    rate = tally.runs / max(tally.seconds, 1e-9)
+    faults = sum(tally.counts.values()) - sum(tally.counts[name] for name in ("sent", "boots"))
+    return (
+        f"{tally.runs:,} runs, {rate:,.1f}/s, {tally.lasted / 3.6e9:,.2f} simulated hours, {tally.lines:,} lines, "
+        f"{faults:,} faults, {len(tally.situations):,} situations"
+    )
+
+
+def _one(plan: Plan, keep: Path | None, as_json: bool) -> int:
+    """A single run."""
+    trial = Bench().hold(plan) if keep is None else written(plan, keep)
+    if as_json:
+        print_json(trial.json())
+    else:
+        click.echo(told_trial(trial, keep))
+    return Exit.VIOLATED if trial.failed else Exit.HOLDS
+
+
+def _json(tally: Tally, find: Find | None) -> dict[str, Any]:
+    return {
+        "verdict": "fails" if find else "clean",
+        **tally.json(),
+        "failure": None if find is None else find.json(),
+    }

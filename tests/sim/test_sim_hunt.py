@@ -1,0 +1,129 @@
+"""The hunt: it finds a planted bug, makes the run small and replays it, and is clean where nothing is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from quorate.cli.main import Exit, run
+from quorate.hunt.campaign import Campaign
+from quorate.hunt.find import DRAWING, PLAN, STORY, TRACES
+from quorate.hunt.mutation import mutated
+from quorate.hunt.shrinking import shrink, size
+from quorate.hunt.trial import Bench
+from quorate.impl.core import replica
+from quorate.impl.sim.plan import Caller, Crashes, Plan, PowerFails, read
+from quorate.impl.sim.swarm import draw
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaders begin as if nobody had accepted anything."""
+    monkeypatch.setattr(replica, "reconciled", lambda promises, committed: {})
+
+
+def test_a_clean_hunt_says_how_much_it_saw(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["hunt", "--runs", "6", "--jobs", "2", "--json"]) == Exit.HOLDS
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == "clean"
+    assert told["runs"] >= 6
+    assert told["lines"] > 0
+    assert told["failure"] is None
+    assert run(["hunt", "--runs", "3", "--jobs", "1"]) == Exit.HOLDS
+    said = capsys.readouterr().out
+    assert said.startswith("clean: no run fails, of ")
+    assert "were never seen" in said
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_a_planted_bug_is_found_made_small_and_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "found"
+    assert run(["hunt", "--runs", "200", "--jobs", "2", "--keep", str(folder), "--json"]) == Exit.VIOLATED
+    told = json.loads(capsys.readouterr().out)["failure"]
+    large, small = told["seed"], read(folder / PLAN)
+    assert told["smallest"]["complaints"], "the smallest still fails"
+    assert len(small.faults) <= 3
+    assert sum(caller.commands for caller in small.callers) <= 30
+    assert isinstance(large, int)
+    assert {path.name for path in folder.iterdir()} == {PLAN, STORY, TRACES, DRAWING}
+    ElementTree.parse(folder / DRAWING)
+    assert run(["hunt", "--plan", str(folder / PLAN), "--json"]) == Exit.VIOLATED
+    again = json.loads(capsys.readouterr().out)
+    assert again == told["smallest"], "a replay is the same to the last line"
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_what_is_made_small_still_breaks_the_same_rule() -> None:
+    bench = Bench()
+    trial = next(held for held in map(bench.hold, map(draw, range(1000))) if held.failed)
+    smaller = list(shrink(trial.plan, lambda plan: trial.rule in rules(bench, plan), 150))
+    assert smaller
+    sizes = [size(plan) for plan in (trial.plan, *smaller)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert trial.rule in rules(bench, smaller[-1])
+
+
+def rules(bench: Bench, plan: Plan) -> set[str]:
+    return {complaint.rule for complaint in bench.hold(plan).complaints}
+
+
+def test_shrinking_leaves_what_is_needed() -> None:
+    """Against a predicate that is known: the one crash of node 1, and a client with at least four commands."""
+    plan = draw(11)
+    needed = Crashes(at=5, node=1, boundary=7)
+    callers = (Caller(session=True, commands=40, think=0), *plan.callers)
+    large = Plan(seed=1, nodes=5, faults=(PowerFails(at=1), needed, *plan.faults), callers=callers, keys=4)
+
+    def fails(tried: Plan) -> bool:
+        return needed in tried.faults and any(caller.commands >= 4 for caller in tried.callers)
+
+    *_, smallest = shrink(large, fails, 10_000)
+    assert smallest.faults == (needed,)
+    assert [caller.commands for caller in smallest.callers] == [4]
+    assert (smallest.nodes, smallest.keys) == (1, 1)
+    assert list(shrink(large, fails, 0)) == []
+
+
+def test_a_run_is_the_same_by_seed_and_by_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["hunt", "--seed", "12", "--keep", str(tmp_path / "kept"), "--json"]) == Exit.HOLDS
+    by_seed = capsys.readouterr().out
+    assert run(["hunt", "--plan", str(tmp_path / "kept" / PLAN), "--json"]) == Exit.HOLDS
+    assert capsys.readouterr().out == by_seed
+
+
+def test_variants_differ_and_are_drawn_alike_from_the_same_chance() -> None:
+    from random import Random
+
+    plan = draw(3)
+    variants = [mutated(plan, Random(number)) for number in range(20)]
+    assert variants == [mutated(plan, Random(number)) for number in range(20)]
+    assert len({variant.seed for variant in variants}) == 20
+    assert all(variant.faults == tuple(sorted(variant.faults, key=lambda f: f.at)) for variant in variants)
+
+
+def test_a_campaign_varies_what_led_somewhere_new() -> None:
+    with Campaign(0, 1, variants=1.0) as campaign:
+        seeds = [trial.plan.seed for trial, _ in zip(campaign, range(12), strict=False)]
+    assert max(seeds) > 12, "the first seeds are drawn, what follows are variants of them"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--plan", "no/such/plan.json"], "cannot be read"),
+        (["--seed", "1", "--plan", "x"], "leave one out"),
+        (["--runs", "0"], "--runs"),
+    ],
+)
+def test_what_cannot_be_hunted_is_refused_in_a_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["hunt", *arguments]) == Exit.BAD_INPUT
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said

@@ -1,0 +1,156 @@
+"""The simulated world: one seed decides everything, and whatever it decides, every run owes the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quorate.hunt.trial import Bench
+from quorate.impl.sim.plan import (
+    BadPlan,
+    BitsRot,
+    Caller,
+    Crashes,
+    Cuts,
+    DiskFills,
+    Net,
+    Pauses,
+    Plan,
+    PowerFails,
+    Stops,
+    SyncFails,
+    encode,
+    read,
+)
+from quorate.impl.sim.swarm import draw
+from quorate.impl.sim.world import World
+
+TELL = """
+import sys, tempfile
+from pathlib import Path
+from tests.sim.test_sim_world import digest_of
+from quorate.impl.sim.swarm import draw
+for seed in map(int, sys.argv[1:]):
+    print(digest_of(draw(seed)))
+"""
+
+BUSY = (
+    Caller(session=True, commands=12, think=20_000),
+    Caller(session=False, commands=12, think=20_000),
+    Caller(session=True, commands=12, think=5_000),
+)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return Bench()
+
+
+def digest_of(plan: Plan, folder: Path | None = None) -> str:
+    """Everything that a run leaves, in short."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as made:
+        traces = folder or Path(made)
+        outcome = World(plan, traces).run()
+        told = hashlib.sha256()
+        for file in sorted(traces.iterdir()):
+            told.update(file.name.encode() + file.read_bytes())
+        told.update(repr([str(operation) for operation in outcome.history]).encode())
+        told.update(b"".join(outcome.log))
+        told.update(repr((outcome.steps, outcome.lasted, sorted(outcome.counts.items()))).encode())
+        return told.hexdigest()
+
+
+def test_a_seed_gives_the_same_run_in_every_process() -> None:
+    seeds = ["3", "20", "45"]
+    root = Path(__file__).parents[2]
+
+    def told(hash_seed: str) -> list[str]:
+        where = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)}
+        done = subprocess.run(
+            [sys.executable, "-c", TELL, *seeds],
+            env=where,
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    first = told("1")
+    assert len(set(first)) == len(seeds)
+    assert told("2") == first
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_runs_of_the_swarm_are_clean(bench: Bench, first: int) -> None:
+    for seed in range(first, first + 10):
+        trial = bench.hold(draw(seed))
+        assert not trial.complaints, f"quorate hunt --seed {seed}: {trial.complaints[0]}"
+
+
+def test_a_quiet_run_is_answered_without_a_fault(bench: Bench) -> None:
+    trial = bench.hold(Plan(seed=1, callers=BUSY))
+    assert not trial.failed
+    assert trial.operations == 36
+    assert trial.slots >= 10
+    assert trial.counts["boots"] == 3
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
+@pytest.mark.parametrize("first", range(1, 200, 25))
+def test_a_node_may_die_at_any_boundary(bench: Bench, power: bool, first: int) -> None:
+    """What is volatile and what is durable at that moment is what false alarms come from."""
+    for boundary in range(first, first + 25):
+        crash = Crashes(
+            at=450_000, node=boundary % 3, boundary=boundary, power=power, down=60_000, again=boundary % 40
+        )
+        trial = bench.hold(Plan(seed=boundary, ends=900_000, callers=BUSY, faults=(crash,)))
+        assert not trial.complaints, f"boundary {boundary}: {trial.complaints[0]}"
+        assert trial.counts["crash"] == 1
+        assert trial.counts["boots"] >= 4, f"boundary {boundary} was never reached"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        PowerFails(at=500_000),
+        Cuts(at=500_000, sources=(0,), lasts=600_000),
+        Cuts(at=500_000, sources=(0, 1), lasts=600_000, both=False),
+        Pauses(at=500_000, node=0, lasts=800_000),
+        DiskFills(at=500_000, node=1, lasts=600_000),
+        SyncFails(at=500_000, node=1),
+        BitsRot(at=500_000, node=2),
+        Stops(at=500_000, node=0),
+    ],
+    ids=lambda fault: str(fault.__struct_config__.tag),
+)
+def test_each_fault_happens_and_is_survived(bench: Bench, fault: object) -> None:
+    for seed in range(4):
+        plan = Plan(seed=seed, callers=BUSY, net=Net(in_order=False), faults=(fault,))  # type: ignore[arg-type]
+        trial = bench.hold(plan)
+        assert not trial.complaints, trial.complaints[0]
+        assert trial.counts[plan.kind(plan.faults[0])] == 1
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    for seed in range(50):
+        path.write_bytes(encode(draw(seed)))
+        assert read(path) == draw(seed)
+
+
+def test_what_is_no_plan_is_refused_in_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    for text in ("", "[]", '{"seed": "x"}', '{"seed": 1, "fault": []}'):
+        path.write_text(text)
+        with pytest.raises(BadPlan, match="is no plan"):
+            read(path)
+    with pytest.raises(BadPlan, match="cannot be read"):
+        read(tmp_path / "none.json")
