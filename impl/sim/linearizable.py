@@ -1,4 +1,4 @@
-"""Is a history linearizable? Told from the history alone, by looking for an order that explains every answer.
+"""Tells from a history alone whether it is linearizable, by looking for an order that explains every answer.
 
 A history is linearizable if its operations can be put in one order such that each takes effect between its call and
 its return, and is answered as the state machine answers in that order (Herlihy and Wing, "Linearizability", 1990). An

@@ -1,4 +1,4 @@
-"""Is a history linearizable in the order of the log? Told in one pass, so for runs of any length.
+"""Tells whether a history is linearizable in the order of the log, in one pass, so for runs of any length.
 
 The log that was chosen is the witness: applied once, it gives every command a place and an answer. Held against it:
 

@@ -1,7 +1,7 @@
 """Planted bugs: small, named patches of the implementation, each of which the judges of simulated runs must catch.
 
-A patch wraps what it spoils and calls it; it says nothing of the protocol that it does not change. It is undone with the
-`MonkeyPatch` that it was given.
+A patch wraps what it spoils and calls it; it says nothing of the protocol that it does not change. It is undone with
+the `MonkeyPatch` that it was given.
 """
 
 from __future__ import annotations
