@@ -117,10 +117,13 @@ def quarrelsome(seed: int) -> Plan:
 
 
 def belated(seed: int) -> Plan:
-    """As before, with one command a message, and every third message comes when its ballot is long over."""
+    """As before, but two nodes take the lead from each other before much is committed, and many messages come when
+    their ballot is over; one command a message."""
     plan = quarrelsome(seed)
+    faults = tuple(Transfers(at=at, node=at // 15_000 % 2) for at in range(100_000, plan.ends, 15_000))
     sizes = msgspec.structs.replace(plan.sizes, batch_entries_max=1, window_batches_max=8)
-    return msgspec.structs.replace(plan, sizes=sizes, net=msgspec.structs.replace(plan.net, slow=0.3))
+    net = msgspec.structs.replace(plan.net, slow=0.1, lost=0.05)
+    return msgspec.structs.replace(plan, faults=faults, sizes=sizes, net=net)
 
 
 # What was said before it was written -------------------------------------------------------
@@ -348,7 +351,7 @@ def duplicate_accepted_counted(patch: Patch) -> None:
     wrap(patch, Proposal, "__init__", begin)
 
 
-@planted(CHOSEN, HEARD, seeds=range(40), plan=belated)
+@planted(CHOSEN, HEARD, seeds=range(5, 45), plan=belated)
 def committed_on_acceptances_of_an_old_ballot(patch: Patch) -> None:
     """A leader counts what was accepted in a ballot that it led before."""
 
