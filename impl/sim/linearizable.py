@@ -26,7 +26,7 @@ from ..kv.machine import Batch, KeyValue, encode, reach_of, session_of
 from ..kv.replies import Reply
 from .history import Operation
 
-STEPS_MAX: Final = 2_000_000
+STEPS_MAX: Final = 200_000
 """How many commands a search executes at most, for one part of a history: some seconds."""
 
 CORE_MAX: Final = 200

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -285,8 +286,21 @@ def core_cluster() -> Any:
     return _module(Path(__file__).parents[1] / "core" / "conftest.py").Cluster
 
 
+@pytest.fixture(scope="session")
+def doctored_traces() -> dict[str, list[Fields]]:
+    """The lines of every doctored trace, by name."""
+    cases = _module(Path(__file__).parent / "test_conform_doctored.py").CASES
+    patients: dict[str, list[Fields]] = {}
+    for name, (golden, edit) in cases.items():
+        text = (Path(__file__).parent / "golden" / f"{golden}.ndjson").read_text(encoding="utf-8")
+        patient = Doctor([json.loads(line) for line in text.splitlines()])
+        edit(patient)
+        patients[name] = patient.lines
+    return patients
+
+
 def _module(path: Path) -> ModuleType:
-    found = importlib.util.spec_from_file_location("core_cluster_of_tests", path)
+    found = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}_of_tests", path)
     assert found is not None, path
     assert found.loader is not None, path
     module = importlib.util.module_from_spec(found)

@@ -165,6 +165,23 @@ def two_proposals_in_a_slot(d):
 
 
 @doctored("a_normal_run")
+def a_second_proposal_in_a_slot_that_nobody_heard(d):
+    """The first was chosen, and the leader ends by proposing something else there."""
+    said = {"to": ["b"], "kind": "accept", "ballot": [1, "a"], "entries": [[1, "other"]], "commit": 3}
+    last = d.find("a", "ignore", reason="idle")
+    line = d.insert(last, "propose", ballot=[1, "a"], entries=[[1, "other"]], send=[said])
+    return line, "propose(", "not any((s, b, w) in now.proposed"
+
+
+@doctored("the_highest_report")
+def any_value_proposed_over_a_report_in_the_last_line(d):
+    swap(d, "e", "y", "mine")
+    line = d.find("e", "propose")
+    d.lines = d.lines[: d.number(line)]
+    return line, "propose(", "forced"
+
+
+@doctored("a_normal_run")
 def a_proposal_without_lead(d):
     d.find("a", "lead")["event"] = "ignore"
     d.find("a", "ignore")["reason"] = "counted"
@@ -269,6 +286,13 @@ def a_ballot_of_another_node(d):
     prepare = d.find("a", "prepare")
     prepare["ballot"] = [1, "b"]
     return prepare, "prepare(", Rule.OWN_BALLOT
+
+
+@doctored("a_normal_run")
+def a_ballot_opened_twice_that_nobody_joins_again(d):
+    said = {"to": ["b", "c"], "kind": "prepare", "ballot": [1, "a"]}
+    line = d.insert(d.find("a", "ignore", reason="idle"), "prepare", ballot=[1, "a"], send=[said])
+    return line, "prepare(", "(b,) not in now.prepared"
 
 
 # What is chosen and applied ----------------------------------------------------------------
@@ -640,6 +664,14 @@ def a_proposal_where_a_promise_has_a_checkpoint(d):
     line = d.find("c", "propose")
     line["entries"] = line["send"][0]["entries"] = [[1, "again"]]
     d.to_all(line["send"][0], entries=[[1, "again"]])
+    return line, "propose(", "not any((a, b, s) in now.covered for a in q)"
+
+
+@doctored("a_snapshot")
+def a_proposal_where_a_promise_has_a_checkpoint_that_nobody_heard(d):
+    d.drop(d.find("c", "truncate"))
+    said = {"to": ["a"], "kind": "accept", "ballot": [2, "c"], "entries": [[1, "again"]], "commit": 2}
+    line = d.insert(d.find("c", "propose"), "propose", ballot=[2, "c"], entries=[[1, "again"]], send=[said])
     return line, "propose(", "not any((a, b, s) in now.covered for a in q)"
 
 
