@@ -86,7 +86,7 @@ def reachability_lines(finding: Finding) -> Iterator[str]:
         case "undecided":
             yield f"Can it happen?  Not decided: {r.why} ({states})."
     if r.run is not None:
-        yield from (f"  {line}" for line in list(run_lines(r.run))[_HEAD[r.answer] :])
+        yield from (f"  {line}".rstrip() for line in list(run_lines(r.run))[_HEAD[r.answer] :])
 
 
 _HEAD = {"reachable": 2, "elsewhere": 0}
