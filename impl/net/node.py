@@ -47,15 +47,16 @@ async def serve(settings: Settings) -> None:
     Raises StorageError, TraceError or NetError, each with one line for the person who runs the node; and
     BrokenAgreement, which means that some node lost what it had made durable.
     """
-    async with Node(settings) as node:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, node.stop)
-        try:
+    node = Node(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.stop)
+    try:
+        async with node:
             await node.driver.ended
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
 
 
 class Node:
@@ -68,6 +69,8 @@ class Node:
         self._cleanup = AsyncExitStack()
         self._peers: dict[str, Outgoing] = {}
         self._heard: set[Incoming] = set()
+        self._begun = False
+        self._told_to_stop = False
         self._draining: asyncio.Task[None] | None = None
         self._addresses: dict[str, str] = {}
         """Where clients reach each node that said so."""
@@ -78,13 +81,22 @@ class Node:
         except BaseException:
             await self._cleanup.aclose()
             raise
+        self._begun = True
+        if self._told_to_stop:
+            self.stop()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._cleanup.aclose()
 
     def stop(self) -> None:
-        """Drain and stop in order, and not in order if that takes too long; `driver.ended` is done then."""
+        """Drain and stop in order, and not in order if that takes too long; `driver.ended` is done then.
+
+        A node that has not begun to serve yet stops as soon as it has.
+        """
+        self._told_to_stop = True
+        if not self._begun:
+            return
         patience_ms = self._settings.timing.stop_ms_max
         late = NetError(
             f"node {self._settings.node}: the stop took more than {patience_ms} ms and was cut short"
