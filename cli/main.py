@@ -35,6 +35,8 @@ COMMANDS = (
     "export",
     "serve",
     "status",
+    "backup",
+    "restore",
     "cluster",
     "certs",
     "password",
