@@ -282,11 +282,14 @@ def fault(command: Command) -> Failure | None:
         return Failure(f"ERR unknown command '{shown(command[0])}'")
     if not spec.count_min <= len(command) <= spec.count_max:
         return Failure(f"ERR wrong number of arguments for '{shown(command[0]).lower()}' command")
+    longest = max(map(len, command))
+    if longest <= KEY_BYTES_MAX:
+        return None
     first, last, step = spec.keys
     keys = command[first : len(command) if last < 0 else last + 1 : step] if step else ()
     if max(map(len, keys), default=0) > KEY_BYTES_MAX:
         return Failure(f"ERR a key has more than {KEY_BYTES_MAX} bytes")
-    if max(map(len, command)) > VALUE_BYTES_MAX:
+    if longest > VALUE_BYTES_MAX:
         return Failure(f"ERR a value has more than {VALUE_BYTES_MAX} bytes")
     return None
 
