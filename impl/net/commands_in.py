@@ -26,10 +26,11 @@ _SUSPECT: Final = re.compile(rb"\*[0-9]{6}")
 _CUT: Final = re.compile(rb"\*[0-9]*\Z")
 _HEAD_BYTES_MAX: Final = 16
 _NO_COMMAND: Final = "a command is an array of bulk strings"
-_HEADS: Final = bytes(len(str(size)) + 5 for size in range(MANY + 1))
-"""How many bytes stand around a part of so many: `$`, the number, and two line ends."""
+_HEADS: Final = b"\6" + b"".join(bytes([5 + digits]) * (9 * 10 ** (digits - 1)) for digits in range(1, 6))
+"""How many bytes stand around a part of so many, from 0 to 99,999: `$`, the number, and two line ends."""
 
 assert MANY < 1_000_000
+assert len(_HEADS) > MANY
 
 
 class CommandReader:
@@ -95,7 +96,7 @@ class CommandReader:
                     if type(part) is not bytes:
                         raise MalformedFrame(_NO_COMMAND)
                     length = len(part)
-                    size += length + (_HEADS[length] if length <= MANY else len(str(length)) + 5)
+                    size += length + (_HEADS[length] if length < len(_HEADS) else len(str(length)) + 5)
                 size += _HEADS[len(command)] - 2
                 commands.append(command)
         except hiredis.ProtocolError as error:

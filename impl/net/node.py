@@ -22,7 +22,6 @@ from ..core.replica import Replica
 from ..kv.machine import KeyValue
 from ..settings import Address, Settings
 from ..storage import DurableLog, Identity
-from .admin import Admin
 from .backups import Backups
 from .checkpoints import load
 from .clients import ClientConnection, Front
@@ -282,6 +281,8 @@ class Node:
         self._cleanup.push_async_callback(_cancelled, task)
 
     async def _administer(self, address: Address) -> None:
+        from .admin import Admin  # and what it takes to speak HTTP and to Prometheus
+
         settings, driver = self._settings, self.driver
         backups = Backups(settings.cluster, settings.node, driver.gateway, driver.machine, driver.call_turn)
         admin = Admin(self.status, driver.transfer, backups.take)
