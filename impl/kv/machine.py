@@ -143,12 +143,15 @@ class KeyValue:
         """The last batch of each gateway, the one that spoke last at the end."""
         self.applied = 0
         """The last slot that was applied."""
+        self.origin = ""
+        """What it stood at before the first slot: empty for nothing at all, else the name of what was restored. The
+        same at every node of a cluster, for ever."""
         self._sessions_max = sessions_max
 
     def become(self, other: KeyValue) -> None:
         """Be as the other is, which is of no more use then."""
         self.store, self.sessions, self.gateways = other.store, other.sessions, other.gateways
-        self.applied = other.applied
+        self.applied, self.origin = other.applied, other.origin
 
     def apply(self, slot: int, value: Value) -> Applied | None:
         """Apply what is chosen in `slot`, which must be the next; None if that is nothing: a no-op, no batch at all, or
