@@ -27,8 +27,8 @@ from .ground import NODES, Ground
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a plan. `complaints` is empty if it is well; each names the rule that was broken, and the trace's, which
-    says it most precisely, comes first."""
+    """What came of a plan. `complaints` is empty if it is well; each names the rule that was broken, and the trace's,
+    which says it most precisely, comes first."""
 
     plan: Plan
     complaints: tuple[Complaint, ...]
