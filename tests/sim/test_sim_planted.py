@@ -1,0 +1,60 @@
+"""Each planted bug is caught by the judges of simulated runs, under the rule that it breaks; and not without it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from quorate.hunt.trial import Bench, Trial
+
+
+def _module(path: Path) -> ModuleType:
+    found = importlib.util.spec_from_file_location("planted_bugs_of_tests", path)
+    assert found is not None, path
+    assert found.loader is not None, path
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module
+    found.loader.exec_module(module)
+    return module
+
+
+PLANTED = _module(Path(__file__).parent / "planted.py").PLANTED
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=[bug.name for bug in PLANTED])
+def test_a_planted_bug_is_caught_and_named(bug: Any, bench: Bench) -> None:
+    others: set[str] = set()
+    for seed in bug.seeds:
+        plan = bug.plan(seed)
+        with pytest.MonkeyPatch.context() as patch:
+            bug.apply(patch)
+            trial = bench.hold(plan)
+        if names(bug, trial):
+            assert not names(bug, bench.hold(plan)), "the judges say so without the bug as well"
+            return
+        others |= {each.rule for each in trial.complaints}
+    pytest.fail(f"{bug.sentence} Not caught in {len(bug.seeds)} runs; other complaints: {sorted(others)}")
+
+
+def names(bug: Any, trial: Trial) -> bool:
+    """Is a rule among the complaints that the bug breaks?"""
+    return any(each.rule.startswith(bug.rules) for each in trial.complaints)
+
+
+def test_every_planted_bug_says_what_it_is() -> None:
+    assert len(PLANTED) >= 21
+    assert len({bug.name for bug in PLANTED}) == len(PLANTED)
+    for bug in PLANTED:
+        assert bug.sentence.endswith("."), bug.name
+        assert "\n" not in bug.sentence, bug.name
+        assert len(bug.seeds) <= 40, bug.name
