@@ -112,7 +112,7 @@ def fault_of(command: Command) -> Failure | None:
     if command[0] == b"SESSION":
         return BAD_SESSION if session_of(command) is None else fault_of(command[4:])
     if command[0] == b"EXEC":
-        wanted = _transaction_of(command)
+        wanted = transaction_of(command)
         if wanted is None or not all(wanted.commands):
             return BAD_TRANSACTION
         return next((bad for inner in wanted.commands if (bad := fault(inner)) is not None), None)
@@ -123,7 +123,7 @@ def reach_of(command: Command) -> frozenset[bytes] | None:
     """As `commands.reach`, also of a command of a session or a transaction."""
     if session_of(command) is not None:
         return reach_of(command[4:])
-    wanted = _transaction_of(command) if command[0] == b"EXEC" else None
+    wanted = transaction_of(command) if command[0] == b"EXEC" else None
     if wanted is None:
         return reach(command)
     reaches = [reach(inner) for inner in wanted.commands]
@@ -194,7 +194,7 @@ class KeyValue:
         return COMMANDS[command[0]].run(self.store, command)
 
     def _together(self, command: Command) -> Reply:
-        wanted = _transaction_of(command)
+        wanted = transaction_of(command)
         assert wanted is not None, "it was looked at before"
         items = self.store.items
         for key, version in wanted.watched:
@@ -247,7 +247,8 @@ def session_of(command: Command) -> tuple[bytes, int, int] | None:
     return command[1], number, floor
 
 
-def _transaction_of(command: Command) -> Transaction | None:
+def transaction_of(command: Command) -> Transaction | None:
+    """What `transaction` made a command of; None if it did not."""
     if len(command) != 2:
         return None
     try:
