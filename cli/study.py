@@ -122,16 +122,16 @@ def study_options(f: F) -> F:
     return f
 
 
-def study(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
-    """Makes the studies that are asked for and prints them."""
+def study(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> tuple[list[Study], int]:
+    """Makes the studies that are asked for and prints them; those of what was taken away are returned as well."""
     if asked.strengthen:
-        return _strengthen(tower, solver, as_json)
+        return [], _strengthen(tower, solver, as_json)
     if asked.looks_ahead:
-        return _look_ahead(tower, asked, solver, as_json)
+        return [], _look_ahead(tower, asked, solver, as_json)
     return _take_away(tower, asked, solver, as_json)
 
 
-def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
+def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> tuple[list[Study], int]:
     with Work(f"studying {tower.name}") as work:
         studies = list(_studies(tower, asked, Examiner(solver, watch=work.at)))
     if as_json:
@@ -142,8 +142,8 @@ def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
     else:
         _show(studies, asked.all_drops)
     if asked.all_drops:
-        return _needed(studies)
-    return max(CODES[one.verdict] for one in studies)
+        return studies, _needed(studies)
+    return studies, max(CODES[one.verdict] for one in studies)
 
 
 def _studies(tower: Tower, asked: Asked, examiner: Examiner) -> list[Study]:
