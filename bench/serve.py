@@ -1,4 +1,4 @@
-"""The server under load, beside etcd and PySyncObj in the same run: rates, latencies, processor time, elections.
+"""The server under load, beside etcd and PySyncObj in the same run: rates, latencies, processor time, dying leaders.
 
     ./dev bench serve [--short] [--json FILE] [--elections 30] [--only quorate ...]
 
@@ -13,7 +13,6 @@ that our own generator sees.  On a machine that does other work compare ratios a
 from __future__ import annotations
 
 import argparse
-import asyncio
 import csv
 import io
 import json
@@ -24,15 +23,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import redis
-from redis.asyncio import Redis as AsyncRedis
-
+from quorate.bench.churn import Runs, elections, phase1
 from quorate.bench.load import Loaded, cpu_s
 from quorate.bench.rivals import Etcd, pysyncobj
 from quorate.impl.net.cluster import LocalCluster
@@ -40,11 +37,10 @@ from quorate.impl.net.cluster import LocalCluster
 HERE = Path(__file__).parent
 REPETITIONS = 3
 TURNS = 7
+CHURN_S = 60.0
 LOADS = (("set", 1, 1, 3_000), ("set", 64, 1, 30_000), ("set", 256, 1, 40_000), ("get", 64, 1, 40_000))
 PIPELINED = (("set", 50, 16, 200_000), ("get", 50, 16, 200_000))
 OPEN_RATES = (500, 2_000, 5_000)
-
-Runs = list[dict[str, Any]]
 
 
 def main() -> int:
@@ -58,8 +54,10 @@ def main() -> int:
                 measure(system, folder, runs, 10 if given.short else 1)
         if not given.only or "tracing" in given.only:
             tracing(folder, runs, 10 if given.short else 1)
-        if given.elections and (not given.only or "quorate" in given.only):
-            elections(folder, given.elections, runs)
+        if not given.only or "churn" in given.only:
+            phase1(folder, CHURN_S / 10 if given.short else CHURN_S, runs)
+            if given.elections:
+                elections(folder, given.elections, runs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     summary(runs)
@@ -75,7 +73,9 @@ def arguments() -> argparse.Namespace:
         "--json", type=Path, metavar="FILE", help="write every run there, for bench/serve_plots.py"
     )
     parser.add_argument("--elections", type=int, default=30, metavar="N", help="how often a leader is killed")
-    parser.add_argument("--only", action="append", metavar="SYSTEM", help="quorate, etcd, pysyncobj, tracing")
+    parser.add_argument(
+        "--only", action="append", metavar="SYSTEM", help="quorate, etcd, pysyncobj, tracing, churn"
+    )
     parser.add_argument(
         "--folder", type=Path, help="where the nodes keep their logs: on the disk to be measured"
     )
@@ -208,51 +208,6 @@ def open_loops(port: int, runs: Runs, divisor: int) -> None:
             f"p50 {found['p50_ms']:.2f}, p99 {found['p99_ms']:.2f} ms",
             flush=True,
         )
-
-
-def elections(folder: Path, count: int, runs: Runs) -> None:
-    """Kill the leader again and again: how long until another answers a write?"""
-    took: list[float] = []
-    with LocalCluster(folder / "elections", trace=False) as cluster:
-        for _ in range(count):
-            leader = cluster.wait_for_leader()
-            cluster.wait_until_caught_up()
-            survivors = [cluster.clients[name].port for name in cluster.running() if name != leader]
-            cluster.kill(leader)
-            began = time.perf_counter()
-            asyncio.run(first_answer(survivors))
-            took.append(time.perf_counter() - began)
-            cluster.restart(leader)
-            cluster.wait_until_caught_up()
-        opened = sum(cluster.status(name).ballots_opened for name in cluster.running())
-        cluster.stop()
-    runs.append({"system": "elections", "seconds": took, "ballots": opened})
-    ordered = sorted(took)
-    print(
-        f"elections: {count} leaders killed, another served after {statistics.median(took):.2f} s (median), "
-        f"{ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]:.2f} s (p99)",
-        flush=True,
-    )
-
-
-async def first_answer(ports: Sequence[int]) -> None:
-    """Return when a write at one of these nodes is answered; they hold it until there is a leader."""
-
-    async def write(port: int) -> None:
-        client = AsyncRedis(host="127.0.0.1", port=port)
-        while True:
-            try:
-                await client.set("election", "1")
-                break
-            except redis.RedisError:
-                await asyncio.sleep(0.01)
-        await client.aclose()
-
-    writing = [asyncio.create_task(write(port)) for port in ports]
-    await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
-    for task in writing:
-        task.cancel()
-    await asyncio.gather(*writing, return_exceptions=True)
 
 
 def summary(runs: Runs) -> None:

@@ -67,6 +67,15 @@ def holds(t: Formula, state: Relations, values: Values, members: Members) -> boo
     assert_never(t)
 
 
+def witness(t: Formula, state: Relations, values: Values, members: Members) -> Mapping[str, object]:
+    """For which values of its outermost variables, by name, a false formula is false; nothing if it has none."""
+    if not isinstance(t, All):
+        return {}
+    false = (v for v in _each(t.vars, values, members) if not holds(t.body, state, v, members))
+    found = next(false)
+    return {x.name: found[x] for x in t.vars}
+
+
 def rows(relation: Relation, state: Relations, values: Values, members: Members) -> Rows:
     """The rows of a relation in a state."""
     match relation:

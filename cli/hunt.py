@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..hunt.campaign import VARIANTS, Campaign, Tally
 from ..hunt.find import Find, made_small, written
@@ -16,18 +17,31 @@ from ..hunt.trial import Bench, Trial
 from ..impl.sim.plan import Plan, read
 from ..impl.sim.swarm import draw
 from .console import Work, print_json
+from .hunting_real import RealHunt, hunt_real
 from .main import Exit
 
 SHRINKING_TRIALS = 400
+
+SIMULATED = ("jobs", "variants", "no_shrink")
+"""Options that --real has no use for."""
 
 
 @click.command(
     short_help="Run the implementation in a simulated world and judge every run.",
     epilog="\b\nExamples:\n  quorate hunt --minutes 10        as many runs as that takes, on all cores\n"
     "  quorate hunt --seed 4711         one run, the same on every machine\n"
-    "  quorate hunt --plan found/plan.json --keep found",
+    "  quorate hunt --plan found/plan.json --keep found\n"
+    "  quorate hunt --real --minutes 10 real processes, killed and cut off under load",
 )
-@click.option("--runs", type=click.IntRange(1), help="Stop after so many runs.")
+@click.option(
+    "--real", is_flag=True, help="Run real processes with real faults instead, one cluster after the other."
+)
+@click.option(
+    "--nodes",
+    type=click.Choice(["3", "5"]),
+    help="How many nodes each cluster of --real has; drawn if not given.",
+)
+@click.option("--runs", "--rounds", "runs", type=click.IntRange(1), help="Stop after so many runs.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so many minutes.")
 @click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="The seed to begin with.")
 @click.option("--seed", type=click.IntRange(0), help="Run this seed alone.")
@@ -47,7 +61,11 @@ SHRINKING_TRIALS = 400
     help="Where plan, traces and drawing of a failure go, or of the one run.  [default: hunt-SEED]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.pass_context
 def hunt(
+    context: click.Context,
+    real: bool,
+    nodes: str | None,
     runs: int | None,
     minutes: float | None,
     first: int,
@@ -68,7 +86,26 @@ def hunt(
 
     Stops at the first run that fails, makes it small, and writes down its plan, its traces and a drawing.  Without
     --runs and --minutes it goes on until Ctrl-C.
+
+    With --real the nodes are processes under the load of real clients, in rounds of some seconds: they are killed and
+    restarted, stopped, paused, cut off and slowed down, and their disks fill.  The same judges speak.  A seed decides
+    what is done and when, but no two runs are the same; --seed begins there, and alone runs one round.
     """
+    if real:
+        _refuse_simulated(context)
+        return hunt_real(
+            RealHunt(
+                first=first if seed is None else seed,
+                plan=plan_file,
+                rounds=1 if seed is not None and not (runs or minutes) else runs,
+                minutes=minutes,
+                nodes=None if nodes is None else int(nodes),
+                keep=keep,
+            ),
+            as_json,
+        )
+    if nodes is not None:
+        raise click.UsageError("--nodes: the plans of simulated runs say how many; give it with --real")
     if seed is not None or plan_file is not None:
         if seed is not None and plan_file is not None:
             raise click.UsageError("--seed and --plan: a run has one of them; leave one out")
@@ -87,6 +124,14 @@ def hunt(
     if failed is not None:
         return Exit.VIOLATED
     return Exit.INTERRUPTED if interrupted and (runs or minutes) else Exit.HOLDS
+
+
+def _refuse_simulated(context: click.Context) -> None:
+    for name in SIMULATED:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')}: is for simulated runs; leave it out with --real"
+            )
 
 
 def _many(campaign: Campaign, runs: int | None, minutes: float | None) -> tuple[Trial | None, bool]:

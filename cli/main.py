@@ -36,6 +36,8 @@ COMMANDS = (
     "export",
     "serve",
     "status",
+    "backup",
+    "restore",
     "cluster",
     "certs",
     "password",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -16,7 +17,8 @@ from ..checker.prove.report import show, watching
 from ..checker.prove.solving import Z3
 from ..checker.prove.svg import picture
 from ..checker.refinement import Tower
-from ..checker.study.study import settled
+from ..checker.study.page import studies_section
+from ..checker.study.study import Study, settled
 from .console import Work, print_json
 from .main import Exit
 from .proving import Way, proving_options, save_queries, write_file
@@ -31,7 +33,7 @@ CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN
     epilog="\b\nExamples:\n  quorate prove\n  quorate prove voting --seeds 8\n"
     "  quorate prove --prover z3 --prover cvc5 --cores\n  quorate prove --html proof.html --graph proof.svg\n"
     "  quorate prove --mutant leader_ignores_reports\n  quorate prove --drop logs_are_full\n"
-    "  quorate prove --all-drops\n  quorate prove path/to/my_spec.py",
+    "  quorate prove --all-drops --html proof.html\n  quorate prove path/to/my_spec.py",
 )
 @spec_argument
 @mutant_options
@@ -53,12 +55,16 @@ def prove(spec: str, mutant: str | None, list_them: bool, as_json: bool, **optio
     tower = tower_of(spec, mutant)
     asked = Asked(mutant=None if way.is_of_a_whole_proof else mutant, **options)
     refuse_what_does_not_go_together(asked)
-    if asked and way.is_of_a_whole_proof:
+    if asked and way.is_of_a_whole_proof and not (asked.takes_away and way.only_writes_a_page):
         raise click.UsageError(
-            "--prover, --seeds, --cores, --html, --graph and --save-queries are of a whole proof; leave the study away"
+            "--prover, --seeds, --cores, --html, --graph and --save-queries are of a whole proof; leave the study away "
+            "(--html alone goes with --drop, --without-axiom and --all-drops)"
         )
     if asked:
-        return study(tower, asked, Z3(seconds_max=way.timeout_s), as_json)
+        studies, code = study(tower, asked, Z3(seconds_max=way.timeout_s), as_json)
+        if way.html is not None:
+            write(proved(tower, way, None), way, studies)
+        return code
     if spec not in OURS and not way.writes and refuted(tower.floors[0], as_json):
         return Exit.VIOLATED
     if way.save_queries is not None:
@@ -103,9 +109,9 @@ def progress(work: Work, name: str) -> Watcher:
     return lambda outcome, done, total: work.at(f"{name}: {done} of {total}: {outcome.obligation}")
 
 
-def write(matrix: Matrix, way: Way) -> None:
-    """Writes the page and the picture that are wanted."""
+def write(matrix: Matrix, way: Way, studies: Sequence[Study] = ()) -> None:
+    """Writes the page, with what was studied if anything was, and the picture that are wanted."""
     if way.html is not None:
-        write_file(way.html, page(matrix))
+        write_file(way.html, page(matrix, studies_section(studies)))
     if way.graph is not None:
         write_file(way.graph, picture(matrix))

@@ -53,6 +53,12 @@ class Way:
         """Whether something is wanted that a study of one part of a proof does not give."""
         return bool(self.writes or self.prover or self.seeds > 1 or self.cores)
 
+    @property
+    def only_writes_a_page(self) -> bool:
+        """Whether a page is all that is wanted of the whole proof."""
+        others = (self.graph, self.save_queries, self.prover, self.cores, self.seeds > 1)
+        return self.html is not None and not any(others)
+
     def check_files(self) -> None:
         """Raises `click.UsageError` for a file that could not be written once all is proved."""
         if self.graph is not None and self.graph.suffix != ".svg":
@@ -124,7 +130,8 @@ def proving_options(f: F) -> F:
                 "--html",
                 type=file,
                 metavar="FILE",
-                help="Write the whole proof as one page that opens anywhere.",
+                help="Write the whole proof as one page that opens anywhere; with --all-drops or --drop, "
+                "every counterexample as well.",
             ),
             click.option(
                 "--graph", type=file, metavar="FILE.svg", help="Draw which conjunct rests on which."

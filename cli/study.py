@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from ..checker.explore.report import counterexample
 from ..checker.instance import Instance
 from ..checker.prove.report import STYLES
 from ..checker.prove.solving import Z3
@@ -18,7 +17,7 @@ from ..checker.refinement import Tower
 from ..checker.specification import Specification
 from ..checker.study.ahead import Ahead, KInduction, by_k_induction, look_ahead
 from ..checker.study.ahead_report import ahead_lines, k_induction_lines
-from ..checker.study.early import refuted_early
+from ..checker.study.early import early_lines, refuted_early
 from ..checker.study.report import study_json, study_lines, table
 from ..checker.study.strengthen import strengthen
 from ..checker.study.strengthen_report import strengthening_json, strengthening_lines
@@ -123,16 +122,16 @@ def study_options(f: F) -> F:
     return f
 
 
-def study(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
-    """Makes the studies that are asked for and prints them."""
+def study(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> tuple[list[Study], int]:
+    """Makes the studies that are asked for and prints them; those of what was taken away are returned as well."""
     if asked.strengthen:
-        return _strengthen(tower, solver, as_json)
+        return [], _strengthen(tower, solver, as_json)
     if asked.looks_ahead:
-        return _look_ahead(tower, asked, solver, as_json)
+        return [], _look_ahead(tower, asked, solver, as_json)
     return _take_away(tower, asked, solver, as_json)
 
 
-def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
+def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> tuple[list[Study], int]:
     with Work(f"studying {tower.name}") as work:
         studies = list(_studies(tower, asked, Examiner(solver, watch=work.at)))
     if as_json:
@@ -143,8 +142,8 @@ def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> int:
     else:
         _show(studies, asked.all_drops)
     if asked.all_drops:
-        return _needed(studies)
-    return max(CODES[one.verdict] for one in studies)
+        return studies, _needed(studies)
+    return studies, max(CODES[one.verdict] for one in studies)
 
 
 def _studies(tower: Tower, asked: Asked, examiner: Examiner) -> list[Study]:
@@ -212,16 +211,13 @@ def _strengthen(tower: Tower, solver: Z3, as_json: bool) -> int:
 def refuted(spec: Specification, as_json: bool) -> bool:
     """Whether a run of a small instance breaks a property; it is shown, and no solver need be asked."""
     found = refuted_early(spec)
-    if found is None or found.violation is None:
+    if found is None:
         return False
     if as_json:
         print_json({"spec": spec.name, "verdict": "refuted", "refuted_by": found.to_json()})
         return True
-    for line in counterexample(found.violation):
+    for line in early_lines(spec, found):
         click.echo(line)
-    sizes = ", ".join(f"{name}={size}" for name, size in found.instance.items())
-    click.echo("")
-    click.echo(f"{spec.name}: refuted by a run, with {sizes}; no solver was asked")
     return True
 
 

@@ -17,7 +17,7 @@ from ..impl.sim import sights
 from ..impl.sim.plan import Plan
 from ..impl.sim.swarm import draw
 from ..impl.sim.world import Situation
-from .ground import Ground
+from .ground import Ground, the_ground
 from .mutation import mutated
 from .trial import Bench, Trial
 
@@ -112,7 +112,7 @@ class Campaign:
         """What they came to so far."""
 
     def __enter__(self) -> Self:
-        ground = Ground()
+        ground = the_ground()
         self.tally.edges_all = len(ground.edges)
         self._pool = ProcessPoolExecutor(
             self._jobs,

@@ -77,5 +77,5 @@ def written(plan: Plan, folder: Path) -> Trial:
     sentences = "".join(f"{each.rule}\n{each.sentence}\n\n" for each in trial.complaints)
     (folder / STORY).write_text(sentences or "nothing is wrong with this run\n")
     if any(traces.iterdir()):
-        (folder / DRAWING).write_text(drawn(traces))
+        (folder / DRAWING).write_text(drawn(traces, trial.wrong))
     return trial

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from ..checker.explore.graph import explored
@@ -132,6 +133,12 @@ class Ground:
                     **dict(zip(self._acceptors, acceptors, strict=True)),
                     **dict(zip(self._values, values, strict=True)),
                 }
+
+
+@cache
+def the_ground() -> Ground:
+    """The ground, explored once in a process: some seconds."""
+    return Ground()
 
 
 def _least(state: State, columns: Iterable[str], renamings: Iterable[Renaming]) -> Any:

@@ -25,9 +25,9 @@ def _told(tally: Tally, find: Find | None) -> Iterator[str]:
     yield f"{verdict}, of {tally.runs:,} in {seconds:,.0f} s ({60 * tally.runs / seconds:,.0f} a minute)"
     yield from _figures(tally.lasted, tally.lines, tally.steps, tally.operations, tally.slots, tally.counts)
     yield "lines"
-    yield from _listed(tally.events)
+    yield from listed(tally.events)
     yield "scenes"
-    yield from _listed(Counter({name: tally.sights[name] for name in sights.ALL}))
+    yield from listed(Counter({name: tally.sights[name] for name in sights.ALL}))
     if tally.never_seen:
         yield f"  {len(tally.never_seen)} of {len(sights.ALL)} were never seen"
     yield (
@@ -43,7 +43,7 @@ def told_trial(trial: Trial, folder: Path | None) -> str:
     """A single run."""
     lines = [f"seed {trial.plan.seed}: {'fails' if trial.failed else 'nothing is wrong'}"]
     lines += _figures(trial.lasted, trial.lines, trial.steps, trial.operations, trial.slots, trial.counts)
-    lines += ["scenes", *_listed(trial.sights)] if trial.sights else []
+    lines += ["scenes", *listed(trial.sights)] if trial.sights else []
     for complaint in trial.complaints:
         lines += ["", complaint.rule, complaint.sentence]
     lines += [f"plan, traces and a drawing are in {folder}"] if folder is not None else []
@@ -61,7 +61,8 @@ def _figures(
     yield f"  nodes: {', '.join(f'{count:,} {name}' for name, count in faults.items())}"
 
 
-def _listed(counts: Counter[str]) -> Iterator[str]:
+def listed(counts: Counter[str]) -> Iterator[str]:
+    """What was counted, a line each, the most first."""
     width = max((len(f"{count:,}") for count in counts.values()), default=0)
     for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         yield f"  {count:>{width},}  {name}"

@@ -27,7 +27,8 @@ from .ground import NODES, Ground
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a plan. `complaints` is empty if it is well; each names the rule that was broken."""
+    """What came of a plan. `complaints` is empty if it is well; each names the rule that was broken, and the trace's,
+    which says it most precisely, comes first."""
 
     plan: Plan
     complaints: tuple[Complaint, ...]
@@ -46,6 +47,8 @@ class Trial:
     """Rare scenes that it came to, by name."""
     situations: frozenset[Situation] = frozenset()
     """In what situations which lines were written."""
+    wrong: tuple[str, int] | None = None
+    """The line of the trace that does not conform, by its file and number there."""
     edges: frozenset[int] = frozenset()
     """Of the explored graph of a small instance; see `ground`."""
 
@@ -95,7 +98,8 @@ class Bench:
             files = sorted(traces.iterdir())
             judged = conform(*files, spec=self._judge) if files else None
             edges = self._walked(plan)
-        complaints = [*outcome.complaints, *_by_trace(judged), *_by_history(outcome)]
+        found = None if judged is None else judged.divergence
+        complaints = [*_by_trace(judged), *_by_history(outcome), *outcome.complaints]
         return Trial(
             plan=plan,
             complaints=tuple(complaints),
@@ -109,6 +113,7 @@ class Bench:
             sights=outcome.sights,
             situations=frozenset(outcome.coverage),
             edges=edges,
+            wrong=None if found is None else (found.file, found.line),
         )
 
     def _walked(self, plan: Plan) -> frozenset[int]:

@@ -39,7 +39,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -48,6 +48,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -93,6 +94,15 @@ def _address(given: object) -> object:
 
 AddressText = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+_name: Final[TypeAdapter[str]] = TypeAdapter(Name)
+
+
+def is_name(text: str) -> bool:
+    """May a cluster or a node be called so?"""
+    try:
+        return _name.validate_python(text) == text
+    except ValidationError:
+        return False
 
 
 class _Section(BaseModel):

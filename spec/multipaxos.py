@@ -219,12 +219,9 @@ def logs_are_full(now: MultiPaxos) -> bool:
 
 @invariant
 def reports_are_true(now: MultiPaxos) -> bool:
-    """What a reports in b it accepted before b; and it promised b."""
+    """What a reports in b it accepted; and it promised b."""
     return all(
-        implies(
-            (a, b, s, c, v) in now.reported,
-            (a, b) in now.promised and (a, s, c, v) in now.accepted and c < b,
-        )
+        implies((a, b, s, c, v) in now.reported, (a, b) in now.promised and (a, s, c, v) in now.accepted)
         for a in Acceptor
         for b in Ballot
         for s in Slot
@@ -235,16 +232,17 @@ def reports_are_true(now: MultiPaxos) -> bool:
 
 @invariant
 def reports_are_latest(now: MultiPaxos) -> bool:
-    """Between what it reports in b, and b, it accepts nothing."""
+    """What a reports in b is older than b, and between the two it accepts nothing."""
     return all(
-        implies((a, b, s, c, v) in now.reported and (a, s, d, w) in now.accepted and d < b, d <= c)
+        implies(
+            (a, b, s, c, v) in now.reported,
+            c < b and not any((a, s, d, w) in now.accepted and c < d < b for d in Ballot for w in Value),
+        )
         for a in Acceptor
         for b in Ballot
         for s in Slot
         for c in Ballot
         for v in Value
-        for d in Ballot
-        for w in Value
     )
 
 

@@ -92,10 +92,10 @@ MUTANTS = [
         "An acceptor promises a ballot that it joined already: harmless to agreement, and another system.",
         "    require(not joined(now, a, b))\n",
         "",
-        breaks="reports_are_true",
+        breaks="reports_are_latest",
         steps=6,
         explorer=SMALL,
-        prover=("promise", "reports_are_true"),
+        prover=("promise", "reports_are_latest"),
     ),
     Mutant(
         "accept_below_promise",

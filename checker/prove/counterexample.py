@@ -6,14 +6,13 @@ sees it.  The state need not be reachable; it is one from which the hypotheses a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any as Anything
 
-from ..evaluate import Relations, Values, holds, rows
+from ..evaluate import Relations, Values, holds, rows, witness
 from ..instance import Instance
-from ..term import All, Relation
+from ..term import Relation
 from .obligation import Obligation
 
 
@@ -57,12 +56,4 @@ class Counterexample:
     @property
     def witness(self) -> Mapping[str, Anything]:
         """For which values of its outermost variables the goal is false."""
-        goal = self.obligation.goal
-        if not isinstance(goal, All):
-            return {}
-        members = self.instance.members
-        for combination in itertools.product(*(members[x.sort] for x in goal.vars)):
-            values = dict(zip(goal.vars, combination, strict=True))
-            if not holds(goal.body, self.relations, {**self.values, **values}, members):
-                return {x.name: value for x, value in values.items()}
-        raise AssertionError("a goal that is false of all is false of some")
+        return witness(self.obligation.goal, self.relations, self.values, self.instance.members)

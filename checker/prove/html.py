@@ -6,7 +6,7 @@ details of a cell are then opened by hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from .counterexample_text import counterexample_lines
@@ -16,8 +16,8 @@ from .report import duration, foundation, outside_sentence, said, summary
 from .svg import picture
 
 
-def page(matrix: Matrix) -> str:
-    """A matrix as an HTML page."""
+def page(matrix: Matrix, sections: Iterable[str] = ()) -> str:
+    """A matrix as an HTML page, with further sections between the matrices and the details."""
     name = escape(matrix.tower.name)
     number = {id(cell): i for i, cell in enumerate(matrix.cells)}
     levels = matrix.levels()
@@ -34,6 +34,7 @@ def page(matrix: Matrix) -> str:
         parts.append(f"<section><h2>{escape(level)}</h2>")
         parts += table(matrix, cells, number) if matrix.is_floor(level) else listing(matrix, cells, number)
         parts.append("</section>")
+    parts += sections
     parts.append("<section><h2>Every obligation</h2>")
     parts += (text for i, cell in enumerate(matrix.cells) for text in details(matrix, cell, i))
     parts += ["</section></main>", f"<script>{SCRIPT}</script></body></html>"]

@@ -5,9 +5,10 @@ STYLE = """
   --bad: #fbe0df; --maybe: #fdf3cf; --goodink: #1d6b3a; --badink: #a3231d; --maybeink: #7a5b00 }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --faint: #98a2b3; --paper: #14181f; --line: #323a47;
   --good: #1d3a2a; --bad: #4d2221; --maybe: #443a17; --goodink: #86d7a4; --badink: #ff9c94; --maybeink: #ecd27a } }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
+body { margin: 0; overflow-x: clip; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
 main { max-width: 1180px; margin: 0 auto; padding: 24px 20px 80px }
 h1 { font-size: 26px; margin: 8px 0 } h2 { font-size: 18px; margin: 34px 0 10px }
+h3 { font-size: 15px; margin: 26px 0 4px } h3 + p { color: var(--faint); margin: 0 0 6px; font-size: 13px }
 .verdict { font-size: 15px; padding: 3px 10px; border-radius: 12px; vertical-align: middle }
 .verdict.proved { background: var(--good); color: var(--goodink) }
 .verdict.refuted { background: var(--bad); color: var(--badink) }

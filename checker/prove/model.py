@@ -90,7 +90,8 @@ class ModelReader:
         """The counterexample that the model is."""
         fields = {r.name: r.sorts for r in self.obligation.before.values() if isinstance(r, Field)}
         vocabulary = {**fields, **self.obligation.vocabulary()}
-        sorts = dict.fromkeys((*self.smt.sorts, *itertools.chain(*vocabulary.values())))
+        params = (x.sort for x in self.obligation.params)
+        sorts = dict.fromkeys((*self.smt.sorts, *itertools.chain(*vocabulary.values()), *params))
         sorts.update(dict.fromkeys(item_of(s) for s in sorts if issubclass(s, Many)))
         names = self.names(tuple(sorts))
         return Counterexample(

@@ -180,14 +180,17 @@ class Explainer:
         return self.machine.question(params, t)(*(values[x] for x in params))
 
     def found(self, variables: Sequence[Var], body: Formula, values: Values) -> dict[Var, Anything]:
-        """Values of the variables that make a formula true: of all that it speaks of, or what can be had of them."""
+        """Values of the variables that make a formula true: of all that it speaks of, or what can be had of them.
+
+        Where several do, the first as they are shown: rows are kept in sets, whose order is another in every process.
+        """
         params = [x for x in values if x in free(body)]
         wanted = [x for x in variables if x in free(body)]
         try:
             query = self.machine.query(params, wanted, variables, body)
         except Undrivable:
             return {}
-        row = next(query(*(values[x] for x in params)), None)
+        row = min(query(*(values[x] for x in params)), key=self.row, default=None)
         return {} if row is None else dict(zip(wanted, row, strict=True))
 
 

@@ -56,6 +56,11 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     yield from (f"  {line}" for line in reachability_lines(finding))
 
 
+def fewest(findings: Sequence[Finding]) -> Finding:
+    """The one of some failures that is easiest to follow."""
+    return min(findings, key=lambda f: f.rows)
+
+
 def smallness(finding: Finding) -> str:
     """In what sense there is no smaller one."""
     if not finding.smallest:
@@ -86,7 +91,7 @@ def reachability_lines(finding: Finding) -> Iterator[str]:
         case "undecided":
             yield f"Can it happen?  Not decided: {r.why} ({states})."
     if r.run is not None:
-        yield from (f"  {line}" for line in list(run_lines(r.run))[_HEAD[r.answer] :])
+        yield from (f"  {line}".rstrip() for line in list(run_lines(r.run))[_HEAD[r.answer] :])
 
 
 _HEAD = {"reachable": 2, "elsewhere": 0}
@@ -98,27 +103,34 @@ _HEAD = {"reachable": 2, "elsewhere": 0}
 
 def table(studies: Sequence[Study]) -> Iterator[str]:
     """For every invariant what fails without it: the minimality of the proof, a line for each failure."""
-    rows = [("without", "fails", "members", "rows", "given", "can it happen?")]
+    rows = [heads()]
     for study in studies:
         first = study.without
         for finding in study.findings:
-            rows.append((first, *_cells(finding)))
+            rows.append((first, *cells(finding)))
             first = ""
         if not study.findings:
-            rows.append((first, _nothing(study), "", "", "", ""))
+            rows.append((first, nothing(study), "", "", "", ""))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _cells(finding: Finding) -> tuple[str, str, str, str, str]:
+def heads() -> tuple[str, str, str, str, str, str]:
+    """What stands above the columns of the table."""
+    return "without", "fails", "members", "rows", "given", "can it happen?"
+
+
+def cells(finding: Finding) -> tuple[str, str, str, str, str]:
+    """A failure as a line of the table: what fails, how small it is, and whether it can happen."""
     found, r = finding.outcome.counterexample, finding.reachability
     members = sum(map(len, found.instance.members.values())) if found else 0
     can = f"{WORDS[r.answer]}, {r.states:,} states" if r else ""
     return str(finding.outcome.obligation), str(members), str(finding.rows), str(finding.given), can
 
 
-def _nothing(study: Study) -> str:
+def nothing(study: Study) -> str:
+    """What the table says where nothing fails."""
     unknown = [str(o.obligation) for o in study.outcomes if o.result == "unknown"]
     return f"not known: {', '.join(unknown)}" if unknown else "nothing: it is not needed"
 

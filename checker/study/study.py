@@ -21,6 +21,9 @@ from .given import Told, told
 from .reachable import Reachability, reachability
 from .smallest import completed, smallest
 
+PATIENCE = 10
+"""What is not decided within this part of the time limit is looked for in small universes before the rest is spent."""
+
 MEMBERS_MAX = 9
 """Where the solver does not know, universes with up to so many members in all are searched."""
 
@@ -173,7 +176,7 @@ class Examiner:
         findings: list[Finding] = []
         for o in changed:
             self.watch(str(o))
-            outcome = self.settle(tower, self.solver.discharge(o))
+            outcome = self.answer(tower, o)
             if outcome.result == "failed":
                 finding = self.follow_up(tower, outcome)
                 outcome = finding.outcome
@@ -184,6 +187,21 @@ class Examiner:
         return Study(
             tower, title, without, self.solver.name, tuple(outcomes), tuple(findings), untouched, seconds
         )
+
+    def answer(self, tower: Tower, o: Obligation) -> Outcome:
+        """What becomes of an obligation.
+
+        Much of what is studied fails, and where a solver does not see that soon, small universes mostly show it sooner
+        than its time is over.
+        """
+        if not isinstance(self.solver, Z3):
+            return self.settle(tower, self.solver.discharge(o))
+        soon = replace(self.solver, seconds_max=self.solver.seconds_max / PATIENCE).discharge(o)
+        looked = self.settle(tower, soon)
+        if looked.result != "unknown":
+            return looked
+        outcome = self.solver.discharge(o)
+        return replace(outcome, reason=looked.reason) if outcome.result == "unknown" else outcome
 
     def settle(self, tower: Tower, outcome: Outcome) -> Outcome:
         """What the solver does not know, looked for in finite universes: a counterexample, or which sizes have none.

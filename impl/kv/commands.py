@@ -301,9 +301,12 @@ def fault(command: Command) -> Failure | None:
         return Failure(f"ERR unknown command '{shown(command[0])}'")
     if not spec.count_min <= len(command) <= spec.count_max:
         return Failure(f"ERR wrong number of arguments for '{shown(command[0]).lower()}' command")
+    longest = max(map(len, command))
+    if longest <= KEY_BYTES_MAX:
+        return None
     if max(map(len, keys_of(command)), default=0) > KEY_BYTES_MAX:
         return Failure(f"ERR a key has more than {KEY_BYTES_MAX} bytes")
-    if max(map(len, command)) > VALUE_BYTES_MAX:
+    if longest > VALUE_BYTES_MAX:
         return Failure(f"ERR a value has more than {VALUE_BYTES_MAX} bytes")
     return None
 

@@ -4,7 +4,8 @@ It does not know files or checkpoints.  An image is a row of parts, each a lengt
 whose first element names it:
 
     begins    the version of the image, the last slot that was applied, how many writes there were, the gateways and
-              their last batches, the one that spoke last at the end, how many keys and sessions follow
+              their last batches, the one that spoke last at the end, what the cluster began with, how many keys and
+              sessions follow
     keys      some of the keys: key, value, version
     sessions  some of the sessions, the one that spoke last at the end: client, floor, and number and answer of each
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -24,7 +25,7 @@ from .commands import Item
 from .machine import KeyValue, Session
 from .replies import Failure, Reply, Word
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 PART_BYTES: Final = 1 << 18
 """A part ends with the key or session that makes it as large as this."""
@@ -33,6 +34,20 @@ _LENGTH_BYTES: Final = 4
 
 Kept: TypeAlias = tuple[bytes, int, dict[int, Reply]]
 """A session: client, floor, answers."""
+
+
+class Beginning(NamedTuple):
+    """What the first part of an image says, behind its name and its version."""
+
+    applied: int
+    """The last slot that was applied."""
+    version: int
+    """The number of the last write."""
+    gateways: list[tuple[str, int]]
+    origin: str
+    keys: int
+    """How many there are."""
+    sessions: int
 
 
 class BadImage(Exception):
@@ -46,13 +61,15 @@ class Frozen:
     applied: int
     version: int
     gateways: list[tuple[str, int]]
+    origin: str
     items: dict[bytes, Item]
     sessions: list[Kept]
 
     def parts(self) -> Iterator[bytes]:
         """The image, part by part."""
         counts = (len(self.items), len(self.sessions))
-        yield _part(["begins", VERSION, self.applied, self.version, self.gateways, *counts])
+        begins = Beginning(self.applied, self.version, self.gateways, self.origin, *counts)
+        yield _part(["begins", VERSION, *begins])
         rows: list[object] = []
         size = 0
         for key, (value, version) in self.items.items():
@@ -76,7 +93,8 @@ def freeze(machine: KeyValue) -> Frozen:
     """The machine as it is now, whatever becomes of it."""
     sessions = [(client, s.floor, dict(s.answers)) for client, s in machine.sessions.items()]
     gateways = list(machine.gateways.items())
-    return Frozen(machine.applied, machine.store.version, gateways, dict(machine.store.items), sessions)
+    items = dict(machine.store.items)
+    return Frozen(machine.applied, machine.store.version, gateways, machine.origin, items, sessions)
 
 
 def thaw(image: Iterable[bytes], machine: KeyValue) -> None:
@@ -84,22 +102,49 @@ def thaw(image: Iterable[bytes], machine: KeyValue) -> None:
 
     Raises BadImage; the machine is then of no use.
     """
-    parts = _parts(image)
-    begins = next(parts, None)
-    if begins is None or begins[0] != "begins":
-        raise BadImage("it does not begin as an image does")
-    if begins[1] != VERSION:
-        raise BadImage(f"it has version {begins[1]}, and this is version {VERSION}")
+    bodies = _bodies(image)
+    begins = _beginning(bodies)
     machine.store.items, machine.sessions = {}, {}
-    for name, rows in parts:
+    for body in bodies:
+        name, rows = _read(body)
         try:
             _take(machine, name, rows)
         except msgspec.ValidationError as error:
             raise BadImage(f"a part of it cannot be read: {error}") from error
-    _, _, machine.applied, machine.store.version, gateways, *counts = begins
-    machine.gateways = dict(gateways)
-    if [len(machine.store.items), len(machine.sessions)] != counts:
+    machine.applied, machine.store.version, machine.origin = begins.applied, begins.version, begins.origin
+    machine.gateways = dict(begins.gateways)
+    if (len(machine.store.items), len(machine.sessions)) != (begins.keys, begins.sessions):
         raise BadImage("parts of it are missing")
+
+
+def beginning(image: Iterable[bytes]) -> Beginning:
+    """What an image says of itself; no more of it is read. Raises BadImage."""
+    return _beginning(_bodies(image))
+
+
+def begun_anew(image: Iterable[bytes], origin: str) -> Iterator[bytes]:
+    """The image as a new cluster begins with it: before the first slot, with no gateway that ever spoke.
+
+    What clients see is the same: keys, versions, sessions. Raises BadImage; what the parts behind the first say is not
+    looked at.
+    """
+    bodies = _bodies(image)
+    yield _part(["begins", VERSION, *_beginning(bodies)._replace(applied=0, gateways=[], origin=origin)])
+    for body in bodies:
+        yield _framed(body)
+
+
+def _beginning(bodies: Iterator[bytes]) -> Beginning:
+    first = next(bodies, None)
+    begins = [] if first is None else _read(first)
+    if begins[:1] != ["begins"] or len(begins) < 2:
+        raise BadImage("it does not begin as an image does")
+    if begins[1] != VERSION:
+        raise BadImage(f"it has version {begins[1]}, and this is version {VERSION}")
+    try:
+        return msgspec.convert(begins[2:], Beginning)
+    except msgspec.ValidationError as error:
+        raise BadImage(f"its beginning cannot be read: {error}") from error
 
 
 def _take(machine: KeyValue, name: str, rows: list[Any]) -> None:
@@ -139,12 +184,15 @@ _decode = msgspec.msgpack.Decoder(list).decode
 
 
 def _part(content: list[object]) -> bytes:
-    body = _encode(content)
+    return _framed(_encode(content))
+
+
+def _framed(body: bytes) -> bytes:
     return len(body).to_bytes(_LENGTH_BYTES, "little") + body
 
 
-def _parts(image: Iterable[bytes]) -> Iterator[list[Any]]:
-    """The parts of an image that comes in any pieces."""
+def _bodies(image: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts of an image that comes in any pieces, each without its length."""
     waiting = bytearray()
     for piece in image:
         waiting += piece
@@ -153,11 +201,15 @@ def _parts(image: Iterable[bytes]) -> Iterator[list[Any]]:
             stop = at + _LENGTH_BYTES + int.from_bytes(waiting[at : at + _LENGTH_BYTES], "little")
             if len(waiting) < stop:
                 break
-            try:
-                yield _decode(waiting[at + _LENGTH_BYTES : stop])
-            except msgspec.DecodeError as error:
-                raise BadImage(f"a part of it cannot be read: {error}") from error
+            yield bytes(waiting[at + _LENGTH_BYTES : stop])
             at = stop
         del waiting[:at]
     if waiting:
         raise BadImage("it breaks off")
+
+
+def _read(body: bytes) -> list[Any]:
+    try:
+        return _decode(body)
+    except msgspec.DecodeError as error:
+        raise BadImage(f"a part of it cannot be read: {error}") from error

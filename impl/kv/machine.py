@@ -112,7 +112,7 @@ def fault_of(command: Command) -> Failure | None:
     if command[0] == b"SESSION":
         return BAD_SESSION if session_of(command) is None else fault_of(command[4:])
     if command[0] == b"EXEC":
-        wanted = _transaction_of(command)
+        wanted = transaction_of(command)
         if wanted is None or not all(wanted.commands):
             return BAD_TRANSACTION
         return next((bad for inner in wanted.commands if (bad := fault(inner)) is not None), None)
@@ -123,7 +123,7 @@ def reach_of(command: Command) -> frozenset[bytes] | None:
     """As `commands.reach`, also of a command of a session or a transaction."""
     if session_of(command) is not None:
         return reach_of(command[4:])
-    wanted = _transaction_of(command) if command[0] == b"EXEC" else None
+    wanted = transaction_of(command) if command[0] == b"EXEC" else None
     if wanted is None:
         return reach(command)
     reaches = [reach(inner) for inner in wanted.commands]
@@ -143,12 +143,15 @@ class KeyValue:
         """The last batch of each gateway, the one that spoke last at the end."""
         self.applied = 0
         """The last slot that was applied."""
+        self.origin = ""
+        """What it stood at before the first slot: empty for nothing at all, else the name of what was restored. The
+        same at every node of a cluster, for ever."""
         self._sessions_max = sessions_max
 
     def become(self, other: KeyValue) -> None:
         """Be as the other is, which is of no more use then."""
         self.store, self.sessions, self.gateways = other.store, other.sessions, other.gateways
-        self.applied = other.applied
+        self.applied, self.origin = other.applied, other.origin
 
     def apply(self, slot: int, value: Value) -> Applied | None:
         """Apply what is chosen in `slot`, which must be the next; None if that is nothing: a no-op, no batch at all, or
@@ -191,7 +194,7 @@ class KeyValue:
         return COMMANDS[command[0]].run(self.store, command)
 
     def _together(self, command: Command) -> Reply:
-        wanted = _transaction_of(command)
+        wanted = transaction_of(command)
         assert wanted is not None, "it was looked at before"
         items = self.store.items
         for key, version in wanted.watched:
@@ -244,7 +247,8 @@ def session_of(command: Command) -> tuple[bytes, int, int] | None:
     return command[1], number, floor
 
 
-def _transaction_of(command: Command) -> Transaction | None:
+def transaction_of(command: Command) -> Transaction | None:
+    """What `transaction` made a command of; None if it did not."""
     if len(command) != 2:
         return None
     try:

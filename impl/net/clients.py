@@ -121,7 +121,8 @@ class ClientConnection(asyncio.Protocol):
             self._refuse_protocol(str(error))
         if self._writing or self._reading:
             self.front.call_turn()
-        self._send()
+        if self._out:
+            self._send()
         self._regulate()
 
     def _start(self, command: list[bytes]) -> bool:

@@ -23,7 +23,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -187,8 +187,7 @@ class LocalCluster:
 
     def leader(self) -> str | None:
         """The running node that leads in the highest ballot, if there is one."""
-        leading = [status for status in self._statuses() if status.role == "leader"]
-        return max(leading, key=lambda status: status.promised or (0, "")).node if leading else None
+        return leading(self._statuses())
 
     def wait_for_leader(self) -> str:
         """Wait until a node leads, and return its name. Raises ClusterError."""
@@ -207,19 +206,15 @@ class LocalCluster:
         return lines[-1] if lines else "it said nothing"
 
     def _caught_up(self) -> int | None:
-        statuses = self._statuses()
-        if len(statuses) < len(self.running()) or not any(status.role == "leader" for status in statuses):
-            return None
-        applied = {status.applied for status in statuses}
-        known = max(max(status.committed, status.inherited) for status in statuses)
-        return known if applied == {known} else None
+        return caught_up(self._statuses(), len(self.running()))
 
     def _statuses(self) -> list[NodeStatus]:
-        async def ask_all() -> list[NodeStatus | BaseException]:
-            asked = (self._ask(node) for node in self.running())
-            return await asyncio.gather(*asked, return_exceptions=True)
+        return asyncio.run(self.ask_all())
 
-        answers = asyncio.run(ask_all())
+    async def ask_all(self) -> list[NodeStatus]:
+        """How the running nodes are that say it."""
+        asked = (self._ask(node) for node in self.running())
+        answers = await asyncio.gather(*asked, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, NoAnswer):
                 raise answer
@@ -246,6 +241,22 @@ class LocalCluster:
         if node not in self.processes:
             raise ClusterError(f"{node}: was never started; the nodes are {', '.join(self.nodes)}")
         return self.processes[node]
+
+
+def leading(statuses: Iterable[NodeStatus]) -> str | None:
+    """Of these nodes the one that leads in the highest ballot, if there is one."""
+    leaders = [status for status in statuses if status.role == "leader"]
+    return max(leaders, key=lambda status: status.promised or (0, "")).node if leaders else None
+
+
+def caught_up(statuses: Sequence[NodeStatus], nodes: int) -> int | None:
+    """The slot up to which all nodes, so many, have applied all that any of them knows to be chosen; None if they have
+    not yet, or do not all say so."""
+    if len(statuses) < nodes or leading(statuses) is None:
+        return None
+    applied = {status.applied for status in statuses}
+    known = max(max(status.committed, status.inherited) for status in statuses)
+    return known if applied == {known} else None
 
 
 def to_toml(settings: Settings) -> str:

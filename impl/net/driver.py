@@ -61,6 +61,9 @@ WINDOW_FOLLOWING: Final = 4
 RESEND_MS: Final = 1000
 """What a leader was handed and has not committed after so long is handed over again."""
 
+ROUNDS_A_BOOT: Final = 1 << 32
+"""More than any boot comes to."""
+
 Leader: TypeAlias = tuple[str | None, Ballot | None]
 
 
@@ -100,7 +103,11 @@ class Driver:
         """Done after an orderly stop; or with the error that ended it."""
         config = replica.config
         self.gateway: Final = Gateway(
-            f"{config.node}.{config.boot}", machine, patience_ms=patience_ms, resend_ms=RESEND_MS
+            f"{config.node}.{config.boot}",
+            machine,
+            patience_ms=patience_ms,
+            resend_ms=RESEND_MS,
+            rounds_from=config.boot * ROUNDS_A_BOOT,
         )
         """What clients want of this node. Say `call_turn` after giving it something."""
         self.ballots_opened = 0

@@ -90,7 +90,11 @@ class Round:
 class Gateway:
     """The commands of one node's clients that are not answered yet."""
 
-    def __init__(self, name: str, machine: KeyValue, *, patience_ms: int, resend_ms: int) -> None:
+    def __init__(
+        self, name: str, machine: KeyValue, *, patience_ms: int, resend_ms: int, rounds_from: int = 0
+    ) -> None:
+        """`rounds_from` is greater than the number of every round of an earlier boot: an answer that was meant for that
+        one, and comes late, is then nobody's."""
         self.name: Final = name
         """No other gateway has it, in no boot."""
         self.commands = 0
@@ -113,7 +117,7 @@ class Gateway:
         self._held_bytes = 0
         self._reads: list[tuple[Asker, Command]] = []
         self._rounds: deque[Round] = deque()
-        self._round = 0
+        self._round = rounds_from
         self._answered: set[Asker] = set()
         self._now_ms = 0
 

@@ -22,7 +22,7 @@ from ..core.replica import Replica
 from ..kv.machine import KeyValue
 from ..settings import Address, Settings
 from ..storage import DurableLog, Identity
-from .admin import Admin
+from .backups import Backups
 from .checkpoints import load
 from .clients import ClientConnection, Front
 from .driver import Driver
@@ -47,15 +47,16 @@ async def serve(settings: Settings) -> None:
     Raises StorageError, TraceError or NetError, each with one line for the person who runs the node; and
     BrokenAgreement, which means that some node lost what it had made durable.
     """
-    async with Node(settings) as node:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, node.stop)
-        try:
+    node = Node(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.stop)
+    try:
+        async with node:
             await node.driver.ended
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
 
 
 class Node:
@@ -68,6 +69,8 @@ class Node:
         self._cleanup = AsyncExitStack()
         self._peers: dict[str, Outgoing] = {}
         self._heard: set[Incoming] = set()
+        self._begun = False
+        self._told_to_stop = False
         self._draining: asyncio.Task[None] | None = None
         self._addresses: dict[str, str] = {}
         """Where clients reach each node that said so."""
@@ -78,13 +81,22 @@ class Node:
         except BaseException:
             await self._cleanup.aclose()
             raise
+        self._begun = True
+        if self._told_to_stop:
+            self.stop()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._cleanup.aclose()
 
     def stop(self) -> None:
-        """Drain and stop in order, and not in order if that takes too long; `driver.ended` is done then."""
+        """Drain and stop in order, and not in order if that takes too long; `driver.ended` is done then.
+
+        A node that has not begun to serve yet stops as soon as it has.
+        """
+        self._told_to_stop = True
+        if not self._begun:
+            return
         patience_ms = self._settings.timing.stop_ms_max
         late = NetError(
             f"node {self._settings.node}: the stop took more than {patience_ms} ms and was cut short"
@@ -140,11 +152,30 @@ class Node:
             connections=len(self._front.connections),
             keys=len(machine.store.items),
             sessions=len(machine.sessions),
+            origin=machine.origin,
             tracing=self._tracer is not None and self._tracer.is_on,
             disk_free_bytes=shutil.disk_usage(self._settings.data).free,
         )
 
     async def _begin(self) -> None:
+        settings = self._settings
+        self.driver = self._recover()
+        self._front = self._open_front()
+        self._addresses[settings.node] = str(settings.client)
+        hello = self._hello()
+        await self._listen_to_all(hello)
+        log.info(
+            "node %s of cluster %s, boot %d: peers at %s, clients at %s, %d batches recovered",
+            settings.node, settings.cluster, hello.boot, settings.peer, settings.client, self._durable.batches,
+        )  # fmt: skip
+        self.driver.start()
+        sweeping = asyncio.create_task(self._sweep(settings.clients.idle_ms_max / 1000), name="sweep")
+        self._cleanup.push_async_callback(_cancelled, sweeping)
+        for peer in self.driver.replica.config.peers:
+            self._dial(peer, hello)
+
+    def _recover(self) -> Driver:
+        """The replica and the state machine as the data folder has them, ready to be driven."""
         settings = self._settings
         identity = Identity(settings.cluster, settings.node)
         self._durable, opened = DurableLog.open(settings.data, identity, segment_bytes=settings.segment_bytes)
@@ -152,41 +183,49 @@ class Node:
         if opened.torn is not None:
             log.warning("%s; nobody was told of it, and it was cleared", opened.torn)
         self._tracer = self._open_trace(opened.boot)
-        config = settings.replica_config(opened.boot)
-        machine = KeyValue() if opened.checkpoint is None else load(opened.checkpoint)
-        self.driver = Driver(
-            Replica(config, opened.state),
+        driver = Driver(
+            Replica(settings.replica_config(opened.boot), opened.state),
             self._durable,
             self._tracer,
-            machine,
+            KeyValue() if opened.checkpoint is None else load(opened.checkpoint),
             self._carry,
             patience_ms=settings.clients.patience_ms,
         )
-        self._cleanup.callback(self.driver.close)
+        self._cleanup.callback(driver.close)
+        return driver
+
+    def _open_front(self) -> Front:
+        clients, driver = self._settings.clients, self.driver
         checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quorate-password")
         self._cleanup.callback(checker.shutdown, wait=False)
-        self._front = Front(
-            self.driver.gateway,
-            self.driver.machine,
-            self.driver.call_turn,
+        return Front(
+            driver.gateway,
+            driver.machine,
+            driver.call_turn,
             self.status,
-            settings.clients.password,
+            clients.password,
             checker,
-            settings.clients.redirect,
-            settings.clients.max,
+            clients.redirect,
+            clients.max,
         )
-        self._addresses[settings.node] = str(settings.client)
-        hello = Hello(
+
+    def _hello(self) -> Hello:
+        settings, config = self._settings, self.driver.replica.config
+        return Hello(
             PROTOCOL,
             settings.cluster,
             settings.node,
-            opened.boot,
+            config.boot,
             config.nodes,
             config.phase1_size,
             config.phase2_size,
             str(settings.client),
+            self.driver.machine.origin,
         )
-        tls = settings.tls
+
+    async def _listen_to_all(self, hello: Hello) -> None:
+        """Open the ports: for peers, for clients, for an administrator."""
+        settings, tls = self._settings, self._settings.tls
         await self._listen(
             settings.peer,
             lambda: self._incoming(hello),
@@ -201,15 +240,6 @@ class Node:
         )
         if settings.admin is not None:
             await self._administer(settings.admin)
-        log.info(
-            "node %s of cluster %s, boot %d: peers at %s, clients at %s, %d batches recovered",
-            settings.node, settings.cluster, opened.boot, settings.peer, settings.client, opened.batches,
-        )  # fmt: skip
-        self.driver.start()
-        sweeping = asyncio.create_task(self._sweep(settings.clients.idle_ms_max / 1000), name="sweep")
-        self._cleanup.push_async_callback(_cancelled, sweeping)
-        for peer in config.peers:
-            self._dial(peer, hello)
 
     def _open_trace(self, boot: int) -> Tracer | None:
         settings = self._settings
@@ -251,7 +281,11 @@ class Node:
         self._cleanup.push_async_callback(_cancelled, task)
 
     async def _administer(self, address: Address) -> None:
-        admin = Admin(self.status, self.driver.transfer)
+        from .admin import Admin  # and what it takes to speak HTTP and to Prometheus
+
+        settings, driver = self._settings, self.driver
+        backups = Backups(settings.cluster, settings.node, driver.gateway, driver.machine, driver.call_turn)
+        admin = Admin(self.status, driver.transfer, backups.take)
         try:
             server = await asyncio.start_server(admin.serve, address.host, address.port, limit=1 << 14)
         except OSError as error:

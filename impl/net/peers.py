@@ -46,9 +46,18 @@ def why_stranger(ours: Hello, theirs: Hello) -> str | None:
         return f"is of cluster {theirs.cluster!r}, and {ours.node} is of {ours.cluster!r}; check the peers' addresses"
     if theirs.node == ours.node or theirs.node not in ours.nodes:
         return f"calls itself {theirs.node!r}, which is no peer of {ours.node}; check node and peers of both"
+    if theirs.origin != ours.origin:
+        return (
+            f"{_began(theirs)}, and {ours.node} {_began(ours)}; give every node a data folder of the same restore, "
+            "and start no node with a folder of before"
+        )
     if (theirs.nodes, theirs.phase1, theirs.phase2) != (ours.nodes, ours.phase1, ours.phase2):
         return f"has other members or quorums than {ours.node}; give every node the same"
     return None
+
+
+def _began(node: Hello) -> str:
+    return f"began with the restored image {node.origin}" if node.origin else "began with nothing"
 
 
 class Outgoing:

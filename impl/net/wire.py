@@ -13,7 +13,7 @@ import msgspec
 from ..core.messages import AnyMessage, Index, Value
 from .errors import MalformedFrame
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 """Of nodes among themselves; nodes of different ones do not talk."""
 
 
@@ -29,6 +29,8 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
     phase2: int
     clients: str
     """Where clients reach the node, for others to send them there."""
+    origin: str = ""
+    """What the state machine stood at before the first slot: the name of what was restored, or empty."""
 
 
 class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
@@ -99,6 +101,8 @@ class NodeStatus(msgspec.Struct, frozen=True):
     sessions: int = 0
     tracing: bool = False
     """Is what it does being recorded?"""
+    origin: str = ""
+    """What the cluster began with: the name of the restored image, empty for nothing."""
     disk_free_bytes: int = 0
     """What the disk has left under the data folder."""
 

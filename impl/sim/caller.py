@@ -42,6 +42,37 @@ class World(Protocol):
     def complain(self, rule: str, sentence: str) -> None: ...
 
 
+def drawn(random: Random, keys: int, value: bytes) -> list[bytes]:
+    """A command of a client, any of them, on some of so many keys; `value` is what it writes if it writes one.
+
+    What counts stands under other keys than what is written, so none of them is refused.
+    """
+    draw = random.random()
+    key = b"k%d" % random.randrange(keys)
+    count = b"n%d" % random.randrange(keys)
+    if draw < 0.25:
+        return [b"GET", key]
+    if draw < 0.35:
+        return [b"GET", count]
+    if draw < 0.4:
+        return [b"GETVERSION", key]
+    if draw < 0.45:
+        return [b"MGET", key, count]
+    if draw < 0.65:
+        return [b"SET", key, value]
+    if draw < 0.8:
+        return [b"INCR", count]
+    if draw < 0.84:
+        return [b"DEL", key]
+    if draw < 0.88:
+        return [b"APPEND", key, b"+"]
+    if draw < 0.92:
+        return [b"CAS", key, b"%d" % random.randrange(40), value]
+    if draw < 0.96:
+        return [b"SET", key, value, b"NX", b"GET"]
+    return transaction((), [[b"INCR", count], [b"SET", key, value]])
+
+
 class Client:
     """A client; `is_done` tells whether it has asked for all that it wants."""
 
@@ -86,7 +117,8 @@ class Client:
         if self._sequence >= self._caller.commands:
             return
         self._sequence += 1
-        command = self._drawn()
+        value = f"{self.name}.{self._sequence}".encode()
+        command = drawn(self._random, self._keys, value)
         self._writes = command[0] == b"EXEC" or COMMANDS[command[0]].writes
         if self._writes and self._caller.session:
             self._written += 1
@@ -96,33 +128,6 @@ class Client:
         self._patience = self._caller.patience
         self._operation = self._world.history.begin(self.name, command, self._world.timeline.now)
         self._ask()
-
-    def _drawn(self) -> list[bytes]:
-        draw, random = self._random.random(), self._random
-        key = b"k%d" % random.randrange(self._keys)
-        count = b"n%d" % random.randrange(self._keys)
-        value = f"{self.name}.{self._sequence}".encode()
-        if draw < 0.25:
-            return [b"GET", key]
-        if draw < 0.35:
-            return [b"GET", count]
-        if draw < 0.4:
-            return [b"GETVERSION", key]
-        if draw < 0.45:
-            return [b"MGET", key, count]
-        if draw < 0.65:
-            return [b"SET", key, value]
-        if draw < 0.8:
-            return [b"INCR", count]
-        if draw < 0.84:
-            return [b"DEL", key]
-        if draw < 0.88:
-            return [b"APPEND", key, b"+"]
-        if draw < 0.92:
-            return [b"CAS", key, b"%d" % random.randrange(40), value]
-        if draw < 0.96:
-            return [b"SET", key, value, b"NX", b"GET"]
-        return transaction((), [[b"INCR", count], [b"SET", key, value]])
 
     def _ask(self) -> None:
         """Ask a node, and be patient."""

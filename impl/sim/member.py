@@ -30,7 +30,7 @@ from ..net.surroundings import Surroundings
 from ..net.tracer import Tracer
 from ..net.wire import AskIndex, Forward, TellIndex, decode_message
 from ..net.worker import Done, Job, Worker
-from ..storage import DiskFull, DurableLog, Identity, StorageError
+from ..storage import DiskFull, DurableLog, Identity, Opened, StorageError
 from . import sights
 from .disk import SimulatedDisk
 from .plan import Plan
@@ -107,24 +107,24 @@ class Member:
         self.disk.before = self._before_disk
         rates = dict(zip(world.plan.names, world.plan.clocks, strict=False))
         self.clock: Final = Clock(world.timeline, rates.get(name, 1.0), random.randrange(10**9))
+        self.boots = 0
+        self.refused: StorageError | None = None
+        """Why its last start came to nothing, if it did."""
         self.is_rotten = False
         """Has anything on its disk changed by itself?"""
         self.slowness = 1
         """How many times as long its disk takes."""
         self.power = True
         """Does what is not synced go when it dies next?"""
-        self.boots = 0
-        self.refused: StorageError | None = None
-        """Why its last start came to nothing, if it did."""
-        self._world = world
-        self._random = random
         self.down: Moment = 0
         """How long it stays down when it dies next."""
         self.dies_again = 0
         """The boundary at which its next life ends, if it does: perhaps before it has recovered."""
+        self._world = world
+        self._random = random
+        self._life: Life | None = None
         self._durable: WatchedLog | None = None
         """The log of its life, or of its last."""
-        self._life: Life | None = None
         self._recorder: Recorder | None = None
 
     @property
@@ -155,20 +155,9 @@ class Member:
         self.refused = self._recorder = None
         life = self._life = Life(self)
         life.fuse, self.dies_again = self.dies_again, 0
-        identity = Identity(CLUSTER, self.name)
-        before = self._durable
+        machine = Watched(world, self.name)
         try:
-            self._durable, opened = WatchedLog.open(
-                FOLDER,
-                identity,
-                segment_bytes=plan.sizes.segment_bytes,
-                piece_bytes=plan.sizes.piece_bytes,
-                files=self.disk,
-            )
-            machine = Watched(world, self.name)
-            if opened.checkpoint is not None:
-                self._durable.rests = True
-                machine.become(load(opened.checkpoint))
+            durable, opened = self._recover(machine)
         except StorageError as error:
             self.refused = error
             self._life, life.alive = None, False
@@ -178,14 +167,12 @@ class Member:
             world.watch.see(sights.DIED_RECOVERING)
             self.crash()
             return
-        if opened.torn is not None and before is not None:
-            self._see_torn(before.committing)
         self.boots += 1
-        loop = NodeLoop(world.timeline, life, self.clock)
         recorder = self._recorder = Recorder(world.traces, self.name, opened.boot)
+        loop = NodeLoop(world.timeline, life, self.clock)
         self._driver = Driver(
             Replica(self._config(opened.boot), opened.state),
-            self._durable,
+            durable,
             Trace(world, life, self.name, Tracer(recorder)),
             machine,
             partial(self._carry, life),
@@ -194,6 +181,24 @@ class Member:
         )
         self._driver.ended.add_done_callback(self._ended)
         self._driver.start()
+
+    def _recover(self, machine: KeyValue) -> tuple[WatchedLog, Opened]:
+        """Open the log, and let the machine stand where it begins."""
+        sizes, before = self._world.plan.sizes, self._durable
+        durable, opened = WatchedLog.open(
+            FOLDER,
+            Identity(CLUSTER, self.name),
+            segment_bytes=sizes.segment_bytes,
+            piece_bytes=sizes.piece_bytes,
+            files=self.disk,
+        )
+        self._durable = durable
+        if opened.checkpoint is not None:
+            durable.rests = True
+            machine.become(load(opened.checkpoint))
+        if opened.torn is not None and before is not None:
+            self._see_torn(before.committing)
+        return durable, opened
 
     def _see_torn(self, records: Sequence[Record]) -> None:
         """The batch that it was at when it died is there in part."""
@@ -434,8 +439,3 @@ class Suspect:
         self._world.complain(
             "peer", f"{self._node} takes {self._message} for one that no peer sends: {reason}"
         )
-
-
-def names(members: Sequence[Member]) -> str:
-    """Nodes, as a sentence has them."""
-    return ", ".join(member.name for member in members)

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from quorate.impl.kv import image
-from quorate.impl.kv.image import BadImage, freeze, thaw
+from quorate.impl.kv.image import BadImage, begun_anew, freeze, thaw
 from quorate.impl.kv.machine import Batch, KeyValue, encode, transaction
 
 
@@ -35,6 +35,7 @@ def busy(commands=300, seed=1):
         gateway = chance.choice("abc") + ".1"
         batch = Batch(gateway, machine.gateways.get(gateway, 0) + 1, [[*head, *command]])
         assert machine.apply(slot, encode(batch)) is not None
+    machine.origin = "what was there before"
     return machine
 
 
@@ -48,7 +49,8 @@ def whole(machine):
     sessions = [(client, s.floor, s.answers) for client, s in machine.sessions.items()]
     items = machine.store.items
     gateways = list(machine.gateways.items())
-    return machine.applied, machine.store.version, gateways, dict(items), list(items), sessions
+    begins = (machine.applied, machine.store.version, machine.origin)
+    return *begins, gateways, dict(items), list(items), sessions
 
 
 def again(frozen, pieces_bytes=7):
@@ -111,6 +113,33 @@ def test_a_machine_becomes_another_and_is_it_then():
     assert whole(machine) == expected
 
 
+@pytest.mark.parametrize("pieces_bytes", [7, 10**9])
+def test_a_new_cluster_begins_with_the_keys_and_sessions_and_before_the_first_slot(pieces_bytes):
+    machine = busy()
+    data = b"".join(freeze(machine).parts())
+    pieces = [data[at : at + pieces_bytes] for at in range(0, len(data), pieces_bytes)]
+    anew = KeyValue(sessions_max=8)
+    thaw(begun_anew(pieces, "orchard of Monday"), anew)
+    applied, _, _, gateways, *rest = whole(machine)
+    assert applied
+    assert gateways
+    assert whole(anew) == (0, machine.store.version, "orchard of Monday", [], *rest)
+
+
+def test_the_first_batch_of_a_gateway_counts_in_a_new_cluster_though_it_had_that_name_before():
+    machine = busy()
+    assert machine.gateways["a.1"] > 1
+    client = next(iter(machine.sessions))
+    session = machine.sessions[client]
+    number = max(session.answers)
+    anew = KeyValue()
+    thaw(begun_anew(freeze(machine).parts(), "x"), anew)
+    known = [b"SESSION", client, b"%d" % number, b"%d" % session.floor, b"INCR", b"count"]
+    applied = anew.apply(1, encode(Batch("a.1", 1, [known, [b"GET", b"count"]])))
+    assert applied is not None
+    assert applied.replies == [session.answers[number], None], "a session knows what was applied before"
+
+
 def parts():
     return list(freeze(busy()).parts())
 
@@ -123,7 +152,12 @@ def parts():
         (lambda p: p[1:], "does not begin"),
         (lambda p: [], "does not begin"),
         (lambda p: [*p[:-1], p[-1][:-3]], "breaks off"),
-        (lambda p: [image._part(["begins", 3, 1, 0, [], 0, 0])], "it has version 3, and this is version 2"),
+        (
+            lambda p: [image._part(["begins", 4, 1, 0, [], "", 0, 0])],
+            "it has version 4, and this is version 3",
+        ),
+        (lambda p: [image._part(["begins", 3, "one"]), *p[1:]], "its beginning cannot be read"),
+        (lambda p: [image._part([]), *p[1:]], "does not begin"),
         (lambda p: [p[0], image._part(["locks", []])], "a part 'locks', which is unknown here"),
         (lambda p: [p[0], b"\x01\x00\x00\x00\xc1"], "cannot be read"),
         (lambda p: [p[0], image._part(["keys", [["only a key"]]])], "cannot be read"),

@@ -87,6 +87,7 @@ def test_a_node_is_not_started_twice_and_only_nodes_are_killed(tmp_path: Path) -
 def test_an_orderly_stop_ends_every_trace_and_frees_every_folder(tmp_path: Path) -> None:
     with LocalCluster(tmp_path / "cluster") as cluster:
         cluster.wait_for_leader()
+        cluster.wait_until_caught_up()  # so that all of them serve
         cluster.stop()
         assert cluster.running() == ()
         assert len(cluster.traces) == 3

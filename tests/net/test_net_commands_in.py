@@ -91,3 +91,19 @@ def test_a_large_stream_of_commands_is_not_one_large_command() -> None:
 def test_no_bytes_break_it_in_another_way(data: bytes) -> None:
     with suppress(MalformedFrame):
         CommandReader().feed(b"*" + data)
+
+
+@pytest.mark.parametrize("size", [0, 9, 10, 99, 100, 65_535, 65_536, 65_537, 99_999, 100_000])
+def test_a_whole_command_of_any_size_leaves_nothing_to_wait_for(size: int) -> None:
+    reader = CommandReader()
+    command = [b"SET", b"x" * size]
+    assert reader.feed(encode_command(command)) == [command]
+    assert not reader.is_partial
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 4095, 4097, 65_536])
+def test_a_whole_command_of_any_number_of_parts_leaves_nothing_to_wait_for(count: int) -> None:
+    reader = CommandReader()
+    command = [b"x"] * count
+    assert reader.feed(encode_command(command)) == [command]
+    assert not reader.is_partial

@@ -12,7 +12,18 @@ import pytest
 from quorate.impl.core.config import Config
 from quorate.impl.core.effects import Apply, Effect, Line, Persist, Readable, Sent
 from quorate.impl.core.errors import PeerError
-from quorate.impl.core.events import Announce, Asked, Event, Persisted, Received, Start, Stop, Submitted, Tick
+from quorate.impl.core.events import (
+    Announce,
+    Asked,
+    Event,
+    Persisted,
+    Received,
+    Start,
+    Stop,
+    Submitted,
+    Tick,
+    Transfer,
+)
 from quorate.impl.core.messages import Ballot, Heartbeat, MessageId
 from quorate.impl.core.records import PromiseRecord, Record
 from quorate.impl.core.replica import Status
@@ -34,11 +45,11 @@ def heartbeat(number: int) -> Heartbeat:
 class Stage:
     """Everything around a driver, played: `happened` tells what left it, in order."""
 
-    def __init__(self, script: Callable[[Event], list[Effect]]) -> None:
+    def __init__(self, script: Callable[[Event], list[Effect]], boot: int = 1) -> None:
         self.config = Config(
             node="a",
             nodes=("a", "b", "c"),
-            boot=1,
+            boot=boot,
             heartbeat_ms=1000,
             election_ms_min=1001,
             election_ms_max=2000,
@@ -113,10 +124,12 @@ class Client:
 
 
 def run(
-    script: Callable[[Event], list[Effect]], story: Callable[[Stage], Coroutine[Any, Any, None]]
+    script: Callable[[Event], list[Effect]],
+    story: Callable[[Stage], Coroutine[Any, Any, None]],
+    boot: int = 1,
 ) -> Stage:
     async def told() -> Stage:
-        stage = Stage(script)
+        stage = Stage(script, boot)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await story(stage)
@@ -396,11 +409,43 @@ def test_a_follower_asks_the_leader_for_the_index_of_its_reads() -> None:
         stage.driver.start()
         stage.driver.gateway.read(client, [b"GET", b"n"])
         stage.driver.call_turn()
-        await until(lambda: stage.carried == [("b", AskIndex(1))])
-        stage.driver.run_errand(TellIndex(1, 0), "b")
+        await until(lambda: bool(stage.carried))
+        [(leader, asked)] = stage.carried
+        assert leader == "b"
+        assert isinstance(asked, AskIndex)
+        stage.driver.run_errand(TellIndex(asked.number, 0), "b")
         await until(lambda: client.replies == [None])
 
     run(lambda event: [], story)
+
+
+def test_an_answer_that_was_meant_for_an_earlier_boot_is_nobodys() -> None:
+    asked: list[int] = []
+
+    def ask(stage: Stage) -> Client:
+        client = Client(stage)
+        stage.seen = FOLLOWING
+        stage.driver.start()
+        stage.driver.gateway.read(client, [b"GET", b"n"])
+        stage.driver.call_turn()
+        return client
+
+    async def first(stage: Stage) -> None:
+        ask(stage)
+        await until(lambda: bool(stage.carried))
+        asked.extend(errand.number for _, errand in stage.carried if isinstance(errand, AskIndex))
+
+    async def second(stage: Stage) -> None:
+        client = ask(stage)
+        await until(lambda: bool(stage.carried))
+        stage.driver.run_errand(TellIndex(asked[0], 0), "b")
+        stage.driver.transfer("b")  # something to wait for: what was told before has been looked at by then
+        await until(lambda: any(isinstance(event, Transfer) for event in stage.events))
+        assert not client.replies
+
+    run(lambda event: [], first, boot=1)
+    run(lambda event: [], second, boot=2)
+    assert len(asked) == 1
 
 
 def test_a_leader_tells_a_follower_the_index() -> None:

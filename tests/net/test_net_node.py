@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -16,7 +17,7 @@ from quorate.impl.client.link import encode_command
 from quorate.impl.net import driver as driver_module
 from quorate.impl.net.clients import READS_MAX
 from quorate.impl.net.errors import NetError
-from quorate.impl.net.node import Node
+from quorate.impl.net.node import Node, serve
 from quorate.impl.settings import Settings
 from quorate.impl.storage import DurableLog, Identity
 
@@ -137,6 +138,23 @@ def test_a_stop_that_takes_too_long_is_cut_short(
             disk_goes_on.set()
 
     run(story())
+
+
+def test_a_node_that_is_told_to_stop_while_it_begins_stops_in_order_as_soon_as_it_serves(
+    settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal may come as soon as a port is open, and a port is open before the node serves."""
+    mine = settings("a", trace=tmp_path / "trace")
+    begin = Node._begin
+
+    async def told_meanwhile(node: Node) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        await begin(node)
+
+    monkeypatch.setattr(Node, "_begin", told_meanwhile)
+    asyncio.run(asyncio.wait_for(serve(mine), PATIENCE_S))
+    (trace,) = (tmp_path / "trace").glob("*.ndjson")
+    assert '"event":"stop"' in trace.read_text().splitlines()[-1]
 
 
 def test_leaving_closes_the_ports_and_the_connections(settings: MakeSettings) -> None:

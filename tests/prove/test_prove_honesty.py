@@ -17,8 +17,9 @@ from quorate.checker.prove.proof import NothingToProve, Proof, obligations, prov
 from quorate.checker.prove.solving import Z3, Outcome
 from quorate.checker.refinement import Tower
 from quorate.checker.specification import Specification
-from quorate.checker.term import FALSE, TRUE
+from quorate.checker.term import FALSE, TRUE, Var
 from quorate.refinement.tower import tower
+from quorate.spec.sorts import Acceptor, Quorum
 
 
 def test_a_proof_is_not_known_when_the_solver_does_not_know(says: Callable[..., Z3]) -> None:
@@ -57,6 +58,15 @@ def test_a_refutation_whose_counterexample_fails_is_not_known(monkeypatch: pytes
     outcome = Z3().discharge(Obligation("level", "init", "goal", "here", FALSE))
     assert (outcome.result, outcome.counterexample) == ("unknown", None)
     assert "it does not hold water" in outcome.reason
+
+
+def test_a_parameter_of_which_nothing_is_said_has_a_name_too() -> None:
+    """Fewer hypotheses than all may not mention its sort; the model then has no member of it."""
+    o = Obligation("made", "act", "goal", "made.py:1", FALSE, params=(Var("a", Acceptor), Var("q", Quorum)))
+    found = Z3().discharge(o).counterexample
+    assert found is not None
+    assert found.parameters["a"] == "a1"
+    assert found.parameters["q"] in found.instance.members[Quorum]
 
 
 def test_a_goal_is_proved_from_its_hypotheses_alone() -> None:

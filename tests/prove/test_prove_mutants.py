@@ -26,7 +26,7 @@ def refutations(name: str, mutant: Mutant) -> list[Outcome]:
     asked = obligations(tower(name, mutated))
     if mutated.assumes == base.assumes:
         asked = tuple(o for o in asked if name in o.level.split(" is ")[:1])
-    outcomes = [Z3().discharge(o) for o in asked if not o.skipped]
+    outcomes = [Z3(seconds_max=300.0).discharge(o) for o in asked if not o.skipped]
     assert {o.result for o in outcomes} <= {"proved", "failed"}
     return [o for o in outcomes if o.result == "failed"]
 

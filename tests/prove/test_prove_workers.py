@@ -69,9 +69,11 @@ def test_whoever_stops_listening_ends_the_processes(tmp_path: Path) -> None:
 
 
 PARENT = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from quorate.checker.prove.workers import in_order
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is not heeded where tests run in the background
 
 def hang(n):
     Path(sys.argv[1], str(os.getpid())).touch()

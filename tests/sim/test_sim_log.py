@@ -363,6 +363,19 @@ def test_a_truncation_that_found_no_room_is_carried_out_when_there_is() -> None:
     assert segment_numbers(FOLDER, disk)[0] > before[0] == 1
 
 
+def test_a_checkpoint_that_came_from_another_node_is_durable_under_its_name_before_it_counts() -> None:
+    for seed in range(20):
+        disk = SimulatedDisk(Random(seed))
+        log, _ = opened(disk)
+        log.checkpoint(1, [b"state"])
+        log.keep_piece(0, log.read_piece(1, 0)[3])
+        disk.unlink(checkpoint_path(FOLDER, 1))
+        disk.sync_folder(FOLDER)
+        assert log.receive(1) is not None
+        disk.crash()
+        assert checkpoint_path(FOLDER, 1).name in disk.names(FOLDER)
+
+
 @pytest.mark.parametrize("for_good", [False, True])
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
 def test_an_error_of_the_system_at_any_step_is_one_line_and_leaves_the_folder_free(

@@ -104,16 +104,15 @@ def test_a_quiet_run_is_answered_without_a_fault(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
-@pytest.mark.parametrize("first", range(1, 200, 25))
+@pytest.mark.parametrize("first", range(1, 121, 20))
 def test_a_node_may_die_at_any_boundary(bench: Bench, power: bool, first: int) -> None:
     """What is volatile and what is durable at that moment is what false alarms come from."""
-    for boundary in range(first, first + 25):
+    for boundary in range(first, first + 20):
         crash = Crashes(
-            at=450_000, node=boundary % 3, boundary=boundary, power=power, down=60_000, again=boundary % 40
+            at=400_000, node=boundary % 3, boundary=boundary, power=power, down=60_000, again=boundary % 40
         )
-        trial = bench.hold(Plan(seed=boundary, ends=900_000, callers=BUSY, faults=(crash,)))
+        trial = bench.hold(Plan(seed=boundary, ends=1_500_000, callers=BUSY, faults=(crash,)))
         assert not trial.complaints, f"boundary {boundary}: {trial.complaints[0]}"
-        assert trial.counts["crash"] == 1
         assert trial.counts["boots"] >= 4, f"boundary {boundary} was never reached"
 
 

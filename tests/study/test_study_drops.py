@@ -86,8 +86,9 @@ def test_what_is_not_there_cannot_be_taken_away(take: Callable[[], object], word
 def test_a_study_shows_the_failure_and_counts_the_rest() -> None:
     study = Examiner(bounds=QUICK).drop(tower("multipaxos"), "logs_are_true")
     assert study.verdict == "refuted"
-    (finding,) = study.findings
+    finding, other = study.findings
     assert str(finding.outcome.obligation) == "multipaxos: promise: reports_are_true"
+    assert str(other.outcome.obligation) == "multipaxos: promise: reports_are_latest"
     assert (finding.rows, finding.excluded, finding.smallest) == (2, 4, True)
     assert finding.reachability is not None
     assert finding.reachability.answer == "unreachable"
@@ -99,7 +100,7 @@ def test_a_study_shows_the_failure_and_counts_the_rest() -> None:
     assert any(
         line.startswith("  Can it happen?  Not in this universe: of all its 5 states") for line in lines
     )
-    assert lines[-1].startswith("multipaxos without logs_are_true: 1 of ")
+    assert lines[-1].startswith("multipaxos without logs_are_true: 2 of ")
 
 
 def test_the_table_has_a_line_for_each_failure() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from quorate.checker.evaluate import holds
+from quorate.checker.explore.result import Limits
 from quorate.checker.instance import Instance
 from quorate.checker.language import Refused, State, relations_of
 from quorate.checker.prove.proof import prove
@@ -26,6 +28,7 @@ from quorate.checker.study.strengthen import Effort, Known, Search, arbitrary_st
 from quorate.checker.term import All, And, Eq, In, Less, Not, Or, Var, put
 from quorate.cli.main import Exit, run
 from quorate.cli.specs import find
+from quorate.spec import multipaxos
 from quorate.spec.sorts import Ballot, Slot, Value
 
 SpecOf = Callable[..., Specification]
@@ -264,7 +267,30 @@ def test_a_false_invariant_is_refuted_by_a_shortest_run_before_any_solver(
     assert told["verdict"] == "refuted"
     assert [s["action"] for s in told["refuted_by"]["violation"]["steps"]] == ["hold", "hold"]
     assert run(["prove", str(file)]) == Exit.VIOLATED
-    assert "greedy: refuted by a run, with process=2; no solver was asked" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "one_holder is false for p=p1, o=p2" in said
+    assert "greedy: refuted by a run, with process=2; no solver was asked" in said
+
+
+def test_the_smallest_world_that_shows_a_false_conjunct_is_the_one_that_is_shown(tmp_path: Path) -> None:
+    """It takes two quorums that share one acceptor; of two acceptors no two quorums do."""
+    false = """
+
+@invariant
+def minds_are_made_up(now: MultiPaxos) -> bool:
+    return all(
+        implies((a, s, b, v) in now.accepted and (a, s, c, w) in now.accepted, v == w)
+        for a in Acceptor for s in Slot for b in Ballot for c in Ballot for v in Value for w in Value
+    )
+"""
+    file = tmp_path / "made_up.py"
+    text = inspect.getsource(multipaxos).replace("from ..checker", "from quorate.checker")
+    file.write_text(text.replace("from .sorts", "from quorate.spec.sorts") + false)
+    found = refuted_early(find(str(file)), Limits(states_max=4_000))
+    assert found is not None
+    assert found.violation is not None
+    assert found.violation.property == "minds_are_made_up"
+    assert found.instance == {"ballot": 2, "acceptor": 3, "slot": 1, "value": 2}
 
 
 def test_what_no_run_breaks_is_left_to_the_solver(token: Specification) -> None:
