@@ -1,5 +1,7 @@
 """The node's trace: every line goes to the recorder, and if the recorder cannot keep up the trace ends, not the node.
 
+A line that has a message to another node is in the file before that leaves; one that has none may come a turn later.
+
 A value that is large stands in every line that speaks of it, several times a node. So a trace has a digest of it
 (SHA-256), unless a person wants values whole; all nodes must do the same, for a message must be received as it was
 sent.
@@ -13,7 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from ...traces import Recorder, TraceError
 from ..core.effects import Line
@@ -28,6 +30,9 @@ WHOLE_BYTES_MAX: Final = 48
 DIGESTS_MAX: Final = 256
 """Digests that are kept: a value is spoken of in several lines within a moment."""
 
+Row: TypeAlias = tuple[Any, ...]
+"""An entry or a report: its value comes last."""
+
 log = logging.getLogger("quorate.trace")
 
 
@@ -38,7 +43,13 @@ class Tracer:
         self._recorder: Recorder | None = recorder
         self._whole = whole
         self._digests: dict[Value, str] = {}
-        self._dirty = False
+        self._rows: tuple[Row, ...] = ()
+        self._rows_named: list[Row] = []
+        self._alone = (recorder.node,)
+        self._waits = False
+        """Are there lines that were not handed to the kernel?"""
+        self._presses = False
+        """Must they be at the next `flush`?"""
 
     @property
     def is_on(self) -> bool:
@@ -46,9 +57,11 @@ class Tracer:
         return self._recorder is not None
 
     def write(self, line: Line) -> None:
-        """Keep a line for the next `flush`."""
+        """Keep a line for `flush`."""
         if self._recorder is not None:
-            self._dirty = True
+            self._waits = True
+            if line.send and not self._presses:
+                self._presses = any(sent.to != self._alone for sent in line.send)
             recv = line.received()
             self._recorder.write(
                 line.event,
@@ -60,11 +73,18 @@ class Tracer:
     def _told(self, fields: dict[str, object]) -> dict[str, object]:
         """The fields of a line or of a message, with values as the trace has them."""
         if not self._whole:
-            for name in ("entries", "accepted"):
-                rows = fields.get(name)
-                if isinstance(rows, tuple):
-                    fields[name] = [(*row[:-1], self._named(row[-1])) for row in rows]
+            if type(entries := fields.get("entries")) is tuple:
+                fields["entries"] = self._named_rows(entries)
+            if type(accepted := fields.get("accepted")) is tuple:
+                fields["accepted"] = self._named_rows(accepted)
         return fields
+
+    def _named_rows(self, rows: tuple[Row, ...]) -> list[Row]:
+        """Rows with their values as the trace has them; the same rows stand in several lines within a moment."""
+        if rows is not self._rows:
+            self._rows = rows
+            self._rows_named = [(*row[:-1], self._named(row[-1])) for row in rows]
+        return self._rows_named
 
     def _named(self, value: Value) -> Value | str:
         """A short value as it is; the digest of a longer one."""
@@ -78,10 +98,15 @@ class Tracer:
         return digest
 
     def flush(self) -> None:
-        """Hand the lines to the kernel; their messages may leave then, whatever came of it."""
-        if not self._dirty or self._recorder is None:
+        """Hand the lines to the kernel if one of them has a message to another node, which may leave then, whatever
+        came of it. Lines that have none wait for those, but no longer than until the next call: a write costs more
+        than a line."""
+        if not self._waits or self._recorder is None:
             return
-        self._dirty = False
+        if not self._presses:
+            self._presses = True
+            return
+        self._waits = self._presses = False
         began = time.monotonic()
         try:
             self._recorder.flush()

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from quorate.impl.client import Address, Client
 from quorate.impl.core.effects import Line, Sent
-from quorate.impl.core.messages import NOOP, Accept, Ballot, MessageId, Promise
+from quorate.impl.core.messages import NOOP, Accept, Accepted, Ballot, Heartbeat, MessageId, Promise
 from quorate.impl.net.admin import REQUEST_BYTES_MAX
 from quorate.impl.net.cluster import LocalCluster, free_ports
 from quorate.impl.net.logs import Structured
@@ -147,7 +147,9 @@ def test_a_leader_hands_over_when_an_administrator_says_so(tmp_path: Path) -> No
 
 
 def test_a_leader_that_is_stopped_in_order_answers_what_it_took_and_another_leads(tmp_path: Path) -> None:
-    with LocalCluster(tmp_path / "cluster") as cluster:
+    """Nobody stands for election in time by itself; of a slow machine the leader may ask one peer after the other."""
+    flags = {"timing.election_ms_min": 5000, "timing.election_ms_max": 6000}
+    with LocalCluster(tmp_path / "cluster", flags=flags) as cluster:
         leader = cluster.wait_for_leader()
         cluster.wait_until_caught_up()
 
@@ -164,7 +166,7 @@ def test_a_leader_that_is_stopped_in_order_answers_what_it_took_and_another_lead
 
         assert sorted(asyncio.run(story())) == list(range(1, 401))
         statuses = [cluster.status(name) for name in cluster.running()]
-        assert sum(status.ballots_opened for status in statuses) == 1, (
+        assert all(status.ballots_opened <= 1 for status in statuses), (
             "the lead was handed over, not fought for"
         )
         cluster.stop()
@@ -181,7 +183,9 @@ def test_a_log_for_machines_is_one_object_a_line() -> None:
 
 # Traces ----------------------------------------------------------------------------------
 
-NOTHING = Line("ignore", reason="nothing")
+SAYS_IT_LIVES = Line(
+    "ignore", reason="idle", send=(Sent(("b",), Heartbeat(MessageId("a", 1, 1), Ballot(1, "a"), 0)),)
+)
 
 
 def test_a_trace_that_cannot_be_written_ends_and_says_so(
@@ -189,7 +193,7 @@ def test_a_trace_that_cannot_be_written_ends_and_says_so(
 ) -> None:
     recorder = Recorder(tmp_path, "a", 1)
     tracer = Tracer(recorder)
-    tracer.write(NOTHING)
+    tracer.write(SAYS_IT_LIVES)
     tracer.flush()
     with monkeypatch.context() as patch:
         flush = recorder.flush
@@ -199,10 +203,10 @@ def test_a_trace_that_cannot_be_written_ends_and_says_so(
             raise CannotRecord("trace", "full", "make room")
 
         patch.setattr(recorder, "flush", full)
-        tracer.write(NOTHING)
+        tracer.write(SAYS_IT_LIVES)
         tracer.flush()
     assert not tracer.is_on
-    tracer.write(NOTHING)
+    tracer.write(SAYS_IT_LIVES)
     tracer.flush()
     tracer.close()
     lines = [json.loads(line) for line in (tmp_path / "a-1.ndjson").read_text().splitlines()]
@@ -211,10 +215,40 @@ def test_a_trace_that_cannot_be_written_ends_and_says_so(
     assert "the node goes on" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "send",
+    [(), (Sent(("a",), Accepted(MessageId("a", 1, 1), Ballot(1, "a"), (1,))),)],
+    ids=["no message", "a message to itself"],
+)
+def test_what_others_hear_of_is_in_the_file_before_and_the_rest_soon_after(
+    tmp_path: Path, send: tuple[Sent, ...]
+) -> None:
+    tracer = Tracer(Recorder(tmp_path, "a", 1))
+    file = tmp_path / "a-1.ndjson"
+
+    def kept() -> int:
+        return len(file.read_text().splitlines()) if file.exists() else 0
+
+    tracer.write(Line("ignore", reason="nobody hears of it", send=send))
+    tracer.flush()
+    assert kept() == 0
+    tracer.write(Line("ignore", reason="nor of this", send=send))
+    tracer.flush()
+    assert kept() == 2, "at the latest with the next turn"
+    tracer.write(Line("ignore", reason="nobody hears of it", send=send))
+    tracer.write(SAYS_IT_LIVES)
+    tracer.write(Line("ignore", reason="nor of this", send=send))
+    tracer.flush()
+    assert kept() == 5, "a message leaves behind this, with all that was before it"
+    tracer.write(Line("ignore", reason="nobody hears of it", send=send))
+    tracer.close()
+    assert kept() == 6
+
+
 def test_a_trace_that_holds_the_node_up_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quorate.impl.net.tracer.FLUSH_S_MAX", -1.0)
     tracer = Tracer(Recorder(tmp_path, "a", 1))
-    tracer.write(NOTHING)
+    tracer.write(SAYS_IT_LIVES)
     tracer.flush()
     assert not tracer.is_on
 
