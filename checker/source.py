@@ -56,7 +56,10 @@ class File:
 
     def said(self, node: ast.expr) -> str:
         """The text of an expression, on one line."""
-        return " ".join((ast.get_source_segment("".join(self.lines), node) or "").split())
+        lines = list(self.lines[node.lineno - 1 : node.end_lineno])
+        lines[-1] = lines[-1][: _column(lines[-1], node.end_col_offset or 0)]
+        lines[0] = lines[0][_column(lines[0], node.col_offset) :]
+        return " ".join("".join(lines).split())
 
 
 def _codes_in(code: CodeType) -> Iterator[CodeType]:

@@ -2,8 +2,8 @@
 
     ./dev run python docs/proof.py
 
-Each block from a line `<!-- conjunct: NAME -->`, `<!-- axiom: NAME -->` or `<!-- table -->` to `<!-- end -->` is made
-anew; the prose and the pictures around the blocks stay as they are.
+Each block from a line `<!-- conjunct: NAME -->`, `<!-- axiom: NAME -->`, `<!-- drops: SPEC -->` or `<!-- table -->` to
+`<!-- end -->` is made anew; the prose and the pictures around the blocks stay as they are.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from quorate.checker.refinement import Tower
 from quorate.checker.specification import Function, brief
-from quorate.checker.study.report import finding_lines
+from quorate.checker.study.report import cells, fewest, finding_lines
 from quorate.checker.study.study import Examiner, Finding, Study
 from quorate.refinement.tower import tower
 
 GUIDE = Path(__file__).with_name("PROOF.md")
-BLOCK = re.compile(r"<!-- (conjunct|axiom|table):? ?(\w*) -->\n.*?<!-- end -->", re.DOTALL)
+BLOCK = re.compile(r"<!-- (conjunct|axiom|drops|table):? ?(\w*) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 @cache
@@ -75,11 +75,6 @@ def steps_of(study: Study) -> Iterator[str]:
     return (str(f.outcome.obligation) for f in study.findings)
 
 
-def fewest(findings: Sequence[Finding]) -> Finding:
-    """The finding that is easiest to follow."""
-    return min(findings, key=lambda f: f.rows)
-
-
 def told(finding: Finding) -> str:
     """A counterexample as the prover prints it."""
     return "\n".join(line.rstrip() for line in finding_lines(finding))
@@ -101,7 +96,31 @@ def needing(name: str) -> Iterator[str]:
     return iter(dict.fromkeys(o.conjunct if o.action == "invariant" else o.action for o in failed))
 
 
-MAKE: dict[str, Callable[[str], str]] = {"conjunct": conjunct, "axiom": axiom, "table": lambda _: table()}
+def drops(name: str) -> str:
+    """Every conjunct of a specification's own floor, and the easiest counterexample without it."""
+    of = tower(name)
+    lines = [
+        f"| without, in `{name}` | fails | members | rows | given | can it happen? |",
+        "|---|---|---|---|---|---|",
+    ]
+    for f in of.floors[0].invariants:
+        found = Examiner().drop(of, f.__name__).findings
+        lines.append(f"| `{f.__name__}` | {' | '.join(in_code(cells(fewest(found))))} |")
+    return "\n".join(lines)
+
+
+def in_code(row: Sequence[str]) -> Iterator[str]:
+    """The cells of a row, of which the first is code."""
+    yield f"`{row[0]}`"
+    yield from row[1:]
+
+
+MAKE: dict[str, Callable[[str], str]] = {
+    "conjunct": conjunct,
+    "axiom": axiom,
+    "drops": drops,
+    "table": lambda _: table(),
+}
 
 
 def drawn(text: str) -> str:

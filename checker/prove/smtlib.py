@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import assert_never
 
 from ..language import Sort
@@ -50,6 +51,7 @@ def variable_name(x: Var, number: int) -> str:
     return plain(f"{x.name}.{number}")
 
 
+@cache
 def plain(name: str) -> str:
     """A name in the characters that SMT-LIB allows between bars."""
     return name.encode("ascii", "backslashreplace").decode().translate({ord("\\"): "#", ord("|"): "#"})

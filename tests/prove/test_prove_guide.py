@@ -77,3 +77,14 @@ def test_every_command_in_the_guide_is_spelled_as_it_is(guide: str) -> None:
     for name in re.findall(r"--drop (\w+)", guide):
         assert name in CONJUNCTS
     assert "--without-axiom quorums_meet" in guide
+
+
+@pytest.mark.parametrize("name", ["flexible_voting", "flexible", "checkpoint"])
+def test_the_table_of_an_overlay_has_its_conjuncts_and_steps_of_its_proof(guide: str, name: str) -> None:
+    table = guide.partition(f"<!-- drops: {name} -->")[2].partition("<!-- end -->")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \| \d+ \| (\d+) \|", table, re.MULTILINE)
+    assert [conjunct for conjunct, _, _ in rows] == [f.__name__ for f in tower(name).floors[0].invariants], (
+        AGAIN
+    )
+    assert {step for _, step, _ in rows} <= {str(o) for o in obligations(tower(name))}, AGAIN
+    assert max(int(count) for _, _, count in rows) <= 6
