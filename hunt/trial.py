@@ -99,7 +99,7 @@ class Bench:
             judged = conform(*files, spec=self._judge) if files else None
             edges = self._walked(plan)
         found = None if judged is None else judged.divergence
-        complaints = [*_by_trace(judged), *_by_history(outcome), *outcome.complaints]
+        complaints = [*_by_trace(judged, traces), *_by_history(outcome), *outcome.complaints]
         return Trial(
             plan=plan,
             complaints=tuple(complaints),
@@ -123,12 +123,13 @@ class Bench:
         return frozenset(self._ground.walked(taken))
 
 
-def _by_trace(judged: Result | None) -> Iterator[Complaint]:
-    """What the specification says of the trace. All of it is there, so nothing may be left unverified."""
+def _by_trace(judged: Result | None, traces: Path) -> Iterator[Complaint]:
+    """What the specification says of the trace, its files named without the folder that they happen to be in. All of it
+    is there, so nothing may be left unverified."""
     if judged is None:
         return
     if judged.divergence is not None:
-        yield Complaint(rule_of(judged.divergence), str(judged.divergence))
+        yield Complaint(rule_of(judged.divergence), str(judged.divergence).replace(f"{traces}/", ""))
     elif judged.unverified:
         yield Complaint("trace: unverified", f"{judged.unverified} facts of the trace are unverified")
 
