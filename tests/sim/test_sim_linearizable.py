@@ -112,6 +112,16 @@ LITMUS: dict[str, tuple[str, list[Operation], list[str]]] = {
         [did("q", "GET x", 0, 5, b"1"), did("p", "SET x 1", 10, None)],
         ["SET x 1"],
     ),
+    "of two equal writes, the one that was answered took effect": (
+        FINE,
+        [did("p", "SET x 1", 0, None), did("q", "SET x 1", 0, 10, OK), did("r", "GET x", 11, 20, b"1")],
+        ["SET x 1"],
+    ),
+    "a session that has raised its floor": (
+        FINE,
+        [did("p", "SESSION s 1 1 SET x 1", 0, 10, OK), did("p", "SESSION s 2 2 GETDEL x", 11, 20, b"1")],
+        ["SESSION s 1 1 SET x 1", "SESSION s 2 2 GETDEL x"],
+    ),
     "two clients that take the same lock": (
         WRONG,
         [did("p", "SETNX lock p", 0, 10, 1), did("q", "SETNX lock q", 0, 10, 1)],
