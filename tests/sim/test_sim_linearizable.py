@@ -107,6 +107,11 @@ LITMUS: dict[str, tuple[str, list[Operation], list[str]]] = {
         [did("p", "SET x 1", 0, None), did("q", "GET x", 10, 20, b"1"), did("q", "GET x", 30, 40, None)],
         ["SET x 1"],
     ),
+    "a write without an answer that takes effect twice": (
+        WRONG,
+        [did("p", "INCR x", 0, None), did("q", "GET x", 10, 20, b"1"), did("q", "GET x", 30, 40, b"2")],
+        ["INCR x"],
+    ),
     "a write without an answer that takes effect before it is called": (
         WRONG,
         [did("q", "GET x", 0, 5, b"1"), did("p", "SET x 1", 10, None)],
