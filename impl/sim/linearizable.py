@@ -216,9 +216,8 @@ class _Search:
             if one.called > until:
                 break
             command = self.open_commands[i]
-            if (
-                i in node.open or command in tried
-            ):  # of equal ones that nobody saw return, the first called will do
+            # Of equal ones that nobody saw return, the first called will do.
+            if i in node.open or command in tried:
                 continue
             tried.add(command)
             _, state = self._run(node.state, command)

@@ -33,16 +33,18 @@ from quorate.impl.net.driver import Driver
 from quorate.impl.net.tracer import Tracer
 from quorate.impl.sim.plan import Crashes, Disks, Fault, Net, Plan, Transfers
 from quorate.impl.sim.swarm import draw
+from quorate.refinement.divergence import Rule
 
 Patch = pytest.MonkeyPatch
 Spoil = Callable[[Patch], None]
 
-REPORT = "trace: a promise reports the acceptor's whole log"
-RECOVERED = "trace: what was promised, accepted or opened before a crash is recovered"
-RECEIVED = "trace: a message is received as it was sent"
-QUORUM = "trace: a quorum is a set of members"
-HEARD = "trace: a quorum consists of nodes whose answers were received"
-KNOWN = "trace: a commit index is sent by a node that knows"
+REPORT = f"trace: {Rule.REPORT.value}"
+RECOVERED = f"trace: {Rule.RECOVERED.value}"
+RECEIVED = f"trace: {Rule.RECEIVED.value}"
+QUORUM = f"trace: {Rule.QUORUM.value}"
+HEARD = f"trace: {Rule.HEARD.value}"
+KNOWN = f"trace: {Rule.KNOWN.value}"
+SPOKEN = f"trace: {Rule.SPOKEN.value}"
 LEFT = "trace: (a, b) not in now.left"
 PREPARED = "trace: (b,) not in now.prepared"
 FORCED = "trace: free(now, q, s, b) or forced(now, q, s, b, v)"
@@ -62,7 +64,7 @@ class Planted:
     sentence: str
     apply: Spoil
     rules: tuple[str, ...]
-    """Under one of these it is reported, or under what begins so."""
+    """Under one of these it is reported."""
     seeds: range
     """In one of these runs it is caught."""
     plan: Callable[[int], Plan] = draw
@@ -270,7 +272,7 @@ def accept_below_promise(patch: Patch) -> None:
     wrap(patch, Acceptor, "accept", accept)
 
 
-@planted(LEFT, "trace: what a message says has happened", seeds=range(1, 41), plan=quarrelsome)
+@planted(LEFT, SPOKEN, seeds=range(1, 41), plan=quarrelsome)
 def accept_not_raising_the_promise(patch: Patch) -> None:
     """Accepting in a ballot does not leave the smaller ones."""
 

@@ -107,10 +107,25 @@ LITMUS: dict[str, tuple[str, list[Operation], list[str]]] = {
         [did("p", "SET x 1", 0, None), did("q", "GET x", 10, 20, b"1"), did("q", "GET x", 30, 40, None)],
         ["SET x 1"],
     ),
+    "a write without an answer that takes effect twice": (
+        WRONG,
+        [did("p", "INCR x", 0, None), did("q", "GET x", 10, 20, b"1"), did("q", "GET x", 30, 40, b"2")],
+        ["INCR x"],
+    ),
     "a write without an answer that takes effect before it is called": (
         WRONG,
         [did("q", "GET x", 0, 5, b"1"), did("p", "SET x 1", 10, None)],
         ["SET x 1"],
+    ),
+    "of two equal writes, the one that was answered took effect": (
+        FINE,
+        [did("p", "SET x 1", 0, None), did("q", "SET x 1", 0, 10, OK), did("r", "GET x", 11, 20, b"1")],
+        ["SET x 1"],
+    ),
+    "a session that has raised its floor": (
+        FINE,
+        [did("p", "SESSION s 1 1 SET x 1", 0, 10, OK), did("p", "SESSION s 2 2 GETDEL x", 11, 20, b"1")],
+        ["SESSION s 1 1 SET x 1", "SESSION s 2 2 GETDEL x"],
     ),
     "two clients that take the same lock": (
         WRONG,
