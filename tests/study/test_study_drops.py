@@ -146,6 +146,22 @@ def test_what_the_solver_does_not_know_is_found_in_a_small_universe(shrug: Solve
         assert o.reason.startswith("out of breath; no counterexample with up to 7 members in all")
 
 
+def test_small_universes_are_looked_through_before_a_solver_has_all_its_time() -> None:
+    asked: list[tuple[str, float]] = []
+
+    class Dull(Z3):
+        def discharge(self, obligation: Obligation) -> Outcome:
+            asked.append((str(obligation), self.seconds_max))
+            return Outcome(obligation, "unknown", 0.0, "out of breath")
+
+    study = Examiner(Dull(seconds_max=30.0), QUICK).drop(tower("voting"), "votes_follow_proposals")
+    assert study.verdict == "refuted"
+    for outcome in study.outcomes:
+        times = [seconds for name, seconds in asked if name == str(outcome.obligation)]
+        assert times == ([3.0] if outcome.result == "failed" else [3.0, 30.0])
+    assert any("no counterexample with up to 7 members" in o.reason for o in study.outcomes)
+
+
 def test_small_universes_without_a_counterexample_prove_nothing(shrug: Solver) -> None:
     whole = tower("consensus")
     outcomes = tuple(shrug.discharge(o) for o in obligations(whole))
