@@ -164,11 +164,11 @@ class Node:
         self._addresses[settings.node] = str(settings.client)
         hello = self._hello()
         await self._listen_to_all(hello)
+        self.driver.start()
         log.info(
             "node %s of cluster %s, boot %d: peers at %s, clients at %s, %d batches recovered",
             settings.node, settings.cluster, hello.boot, settings.peer, settings.client, self._durable.batches,
         )  # fmt: skip
-        self.driver.start()
         sweeping = asyncio.create_task(self._sweep(settings.clients.idle_ms_max / 1000), name="sweep")
         self._cleanup.push_async_callback(_cancelled, sweeping)
         for peer in self.driver.replica.config.peers:
@@ -224,14 +224,11 @@ class Node:
         )
 
     async def _listen_to_all(self, hello: Hello) -> None:
-        """Open the ports: for peers, for clients, for an administrator."""
+        """Open the ports: for clients, for an administrator, and last for peers.
+
+        What a peer says must find the driver started, so nothing may be waited for between this and that.
+        """
         settings, tls = self._settings, self._settings.tls
-        await self._listen(
-            settings.peer,
-            lambda: self._incoming(hello),
-            self._heard,
-            None if tls is None else for_peers(tls, ssl.Purpose.CLIENT_AUTH),
-        )
         await self._listen(
             settings.client,
             lambda: ClientConnection(self._front),
@@ -240,6 +237,12 @@ class Node:
         )
         if settings.admin is not None:
             await self._administer(settings.admin)
+        await self._listen(
+            settings.peer,
+            lambda: self._incoming(hello),
+            self._heard,
+            None if tls is None else for_peers(tls, ssl.Purpose.CLIENT_AUTH),
+        )
 
     def _open_trace(self, boot: int) -> Tracer | None:
         settings = self._settings

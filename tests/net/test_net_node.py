@@ -16,6 +16,7 @@ from quorate.impl.client import Client, Swap
 from quorate.impl.client.link import encode_command
 from quorate.impl.net import driver as driver_module
 from quorate.impl.net.clients import READS_MAX
+from quorate.impl.net.cluster import free_ports
 from quorate.impl.net.errors import NetError
 from quorate.impl.net.node import Node, serve
 from quorate.impl.settings import Settings
@@ -155,6 +156,32 @@ def test_a_node_that_is_told_to_stop_while_it_begins_stops_in_order_as_soon_as_i
     asyncio.run(asyncio.wait_for(serve(mine), PATIENCE_S))
     (trace,) = (tmp_path / "trace").glob("*.ndjson")
     assert '"event":"stop"' in trace.read_text().splitlines()[-1]
+
+
+def test_what_a_peer_says_finds_the_driver_started(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long opening a port takes: the one for peers is the last, and the start follows at once."""
+    mine = settings("abc", admin=f"127.0.0.1:{free_ports(1)[0]}")
+    began: list[object] = []
+    listen, start = Node._listen, driver_module.Driver.start
+
+    async def told_listen(node: Node, address: object, *given: Any) -> None:
+        await listen(node, address, *given)
+        began.append(address)
+
+    def told_start(driver: driver_module.Driver) -> None:
+        began.append("start")
+        start(driver)
+
+    monkeypatch.setattr(Node, "_listen", told_listen)
+    monkeypatch.setattr(driver_module.Driver, "start", told_start)
+
+    async def story() -> None:
+        async with Node(mine):
+            assert began == [mine.client, mine.peer, "start"]
+
+    asyncio.run(story())
 
 
 def test_leaving_closes_the_ports_and_the_connections(settings: MakeSettings) -> None:
