@@ -32,6 +32,7 @@ COMMANDS = (
     "check",
     "prove",
     "conform",
+    "drive",
     "export",
     "serve",
     "status",
