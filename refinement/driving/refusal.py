@@ -28,11 +28,13 @@ class Refusals:
 
     def opened_again(self, player: Player) -> str:
         """Whether, after a restart, it opens a ballot that it opened before, or one below."""
-        if player in self._reopened:
+        before = player.opened
+        if before is None or player in self._reopened:
             return ""
-        before, again = player.opened, player.crash().lose_patience().opened
-        if before is not None and (again is None or again <= before):
-            return f"after a restart it opens {again}, and had opened {before}"
+        after = player.crash().lose_patience()
+        again = after.opened
+        if after.unsynced and (again is None or again <= before):
+            return f"{player.part.node} had opened {before}, and after a restart it opens {again}"
         self._reopened.add(player)
         return ""
 

@@ -77,7 +77,7 @@ class Script:
         for _ in range(ballot.round):
             player = player.lose_patience()
             opened = player.opened
-            if opened is None or opened > ballot:
+            if not player.unsynced or opened is None or opened > ballot:
                 return
             if opened == ballot:
                 yield performed(player)

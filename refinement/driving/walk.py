@@ -8,10 +8,10 @@ refuses must change nothing.  The guards are the specification's text, as the re
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ...checker.explore.referee import Search
 from ...checker.explore.result import Limits
@@ -202,10 +202,9 @@ class Walk:
                     continue
                 proposed.add((q, b, v))
             self.play(stage, action, scene)
-        opened: Iterable[tuple[Any]] = scene.node.state.prepared
-        for (b,) in opened:
-            if wrong := self.refusals.opened_again(stage.owner(b)):
-                raise Deviates(stage, ("prepare", (b,)), wrong)
+        for player in stage.players.values():
+            if wrong := self.refusals.opened_again(player):
+                raise Deviates(stage, None, wrong)
 
     # An action ---------------------------------------------------------------------------
 
