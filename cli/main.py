@@ -33,6 +33,7 @@ COMMANDS = (
     "prove",
     "conform",
     "hunt",
+    "drive",
     "export",
     "serve",
     "status",
