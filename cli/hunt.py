@@ -91,6 +91,8 @@ def hunt(
     restarted, stopped, paused, cut off and slowed down, and their disks fill.  The same judges speak.  A seed decides
     what is done and when, but no two runs are the same; --seed begins there, and alone runs one round.
     """
+    if seed is not None and plan_file is not None:
+        raise click.UsageError("--seed and --plan: a run has one of them; leave one out")
     if real:
         _refuse_simulated(context)
         return hunt_real(
@@ -107,8 +109,6 @@ def hunt(
     if nodes is not None:
         raise click.UsageError("--nodes: the plans of simulated runs say how many; give it with --real")
     if seed is not None or plan_file is not None:
-        if seed is not None and plan_file is not None:
-            raise click.UsageError("--seed and --plan: a run has one of them; leave one out")
         return _one(read(plan_file) if plan_file is not None else draw(seed or 0), keep, as_json)
     with Campaign(first, jobs or os.cpu_count() or 1, variants=variants) as campaign:
         failed, interrupted = _many(campaign, runs, minutes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -59,7 +61,7 @@ def hunt_real(hunt: RealHunt, as_json: bool) -> int:
     """Hold rounds until one fails, or enough were held, or somebody interrupts; say what came of them."""
     tally, last, interrupted = Tally(), None, False
     try:
-        with Work("hunting") as work:
+        with _terminated_as_interrupted(), Work("hunting") as work:
             for held in _rounds(hunt, tally, work):
                 tally.add(held)
                 if held.verdict != "clean":
@@ -78,6 +80,16 @@ def hunt_real(hunt: RealHunt, as_json: bool) -> int:
     if interrupted and (hunt.rounds or hunt.minutes or not tally.rounds):
         return Exit.INTERRUPTED
     return Exit.UNKNOWN if tally.undecided else Exit.HOLDS
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C, so that no node and no mount outlives this process."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _rounds(hunt: RealHunt, tally: Tally, work: Work) -> Iterator[Round]:

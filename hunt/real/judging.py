@@ -32,7 +32,8 @@ from ...traces import TraceError, read
 from ...traces.events import Apply
 from ..trial import rule_of
 
-SEARCH_STEPS_MAX: Final = 200_000
+SEARCH_STEPS_MAX: Final = 20_000
+"""Without the log a whole round is rarely decided; what can be is within a second or so."""
 
 
 @dataclass
@@ -50,15 +51,26 @@ class Verdict:
         self.complaints.append(Complaint(rule, sentence))
 
 
+@dataclass(frozen=True)
+class Ending:
+    """What the nodes have when nobody asks for anything more."""
+
+    slot: Slot
+    """All have applied so much."""
+    states: Mapping[str, Sequence[Reply]]
+    """By node, what `load.stale_state` tells."""
+
+
 def judged(
     traces: Sequence[Path],
     history: History,
-    states: Mapping[str, Sequence[Reply]],
+    ending: Ending | None,
     keys: Sequence[bytes],
     judge: Judge | None = None,
 ) -> Verdict:
-    """Judge a round. `states` are what `load.stale_state` tells of each node in the end, `keys` those it was asked of;
-    with a `judge` the specification need not be compiled again."""
+    """Judge a round. `keys` are those that the nodes were asked of in the end. With a `judge` the specification need
+    not be compiled again.
+    """
     verdict = Verdict()
     try:
         _judge_traces(verdict, traces, judge)
@@ -67,7 +79,7 @@ def judged(
         verdict.complain("trace: unreadable", str(error))
         log = None
     _judge_history(verdict, history, log)
-    _judge_states(verdict, states, keys, log)
+    _judge_states(verdict, ending, keys, log)
     return verdict
 
 
@@ -105,17 +117,14 @@ def _judge_history(verdict: Verdict, history: History, log: Iterable[Value] | No
 
 
 def _judge_states(
-    verdict: Verdict,
-    states: Mapping[str, Sequence[Reply]],
-    keys: Sequence[bytes],
-    log: Iterable[Value] | None,
+    verdict: Verdict, ending: Ending | None, keys: Sequence[bytes], log: Sequence[Value] | None
 ) -> None:
-    if not states:
+    if ending is None:
         verdict.doubts.append("the nodes' state machines were not compared")
         return
-    expected = dict(states)
+    expected = dict(ending.states)
     if log is not None:
-        expected["the log"] = _replayed(log, keys)
+        expected["the log"] = _replayed(log[: ending.slot], keys)
     (first, one), *others = expected.items()
     for name, other in others:
         if list(one) != list(other):

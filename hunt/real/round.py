@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from ...impl.core.messages import Slot
-from ...impl.kv.replies import Reply
 from ...impl.net.cluster import POLL_S, LocalCluster, caught_up, free_ports, leading
 from ...impl.net.errors import ClusterError
 from ...impl.sim.history import History, shown
@@ -27,7 +26,7 @@ from ...impl.sim.world import Complaint
 from ...refinement.judge import Judge
 from .disks import Disks
 from .faults import Faults
-from .judging import judged
+from .judging import Ending, judged
 from .links import Links
 from .load import PROGRESS_S, Load, stale_state
 from .schedule import Plan, encode
@@ -103,7 +102,7 @@ class _Happening:
         self.cluster: Final = _cluster(plan, folder)
         self.load: Final = Load(plan, self.cluster.clients, self.complaints.append)
         self.faults: Counter[str] = Counter()
-        self.states: dict[str, list[Reply]] = {}
+        self.ending: Ending | None = None
         self._disks = disks
         self._say = say
 
@@ -120,7 +119,7 @@ class _Happening:
                 await self._lead_through(links)
 
     async def _lead_through(self, links: Links) -> None:
-        if await self._waited_for(self._leader, "no node leads") is None:
+        if not await self._waited_for(self._leader, "no node leads"):
             return
         faults = Faults(self.plan, self.cluster, links, self._disks, self.complaints.append)
         self.faults = faults.counts
@@ -135,8 +134,7 @@ class _Happening:
             await loading
             telling.cancel()
         faults.check()
-        if await self._waited_for(self._caught_up, "the nodes do not come to the same slot") is not None:
-            await self._compare()
+        await self._waited_for(self._at_rest, "the nodes do not come to rest at the same slot")
         faults.check()
         await self._stop()
 
@@ -149,26 +147,35 @@ class _Happening:
     async def _leader(self) -> str | None:
         return leading(await self.cluster.ask_all())
 
+    async def _at_rest(self) -> Ending | None:
+        """What every node has, if all are at the same slot, and still are when all have told: what a gateway was asked
+        for and never answered may come late."""
+        slot = await self._caught_up()
+        if slot is None:
+            return None
+        try:
+            states = {
+                node: await stale_state(address, self.load.keys)
+                for node, address in self.cluster.clients.items()
+            }
+        except (ConnectionError, TimeoutError):
+            return None
+        if await self._caught_up() == slot:
+            self.ending = Ending(slot, states)
+        return self.ending
+
     async def _caught_up(self) -> Slot | None:
         return caught_up(await self.cluster.ask_all(), len(self.cluster.nodes))
 
-    async def _waited_for(self, look: Callable[[], Awaitable[object]], complaint: str) -> object:
-        """What `look` finds, once it finds something; None, and a complaint, if it does not."""
+    async def _waited_for(self, look: Callable[[], Awaitable[object]], complaint: str) -> bool:
+        """Does `look` find something in time? If it does not, that is a complaint."""
         deadline_s = time.monotonic() + PROGRESS_S
-        while (found := await look()) is None:
+        while await look() is None:
             if time.monotonic() > deadline_s:
                 self.complaints.append(Complaint("progress", f"{complaint} within {PROGRESS_S:g} s"))
-                return None
+                return False
             await asyncio.sleep(POLL_S)
-        return found
-
-    async def _compare(self) -> None:
-        """Nobody asks for anything now: see what every node has."""
-        try:
-            for node, address in self.cluster.clients.items():
-                self.states[node] = await stale_state(address, self.load.keys)
-        except (ConnectionError, TimeoutError) as error:
-            self.complaints.append(Complaint("progress", f"a node does not tell its state: {error}"))
+        return True
 
     async def _stop(self) -> None:
         try:
@@ -204,7 +211,7 @@ def hold(
         say("judging")
         history = happening.load.history
         traces = happening.cluster.traces
-        verdict = judged(traces, history, happening.states, happening.load.keys, judge)
+        verdict = judged(traces, history, happening.ending, happening.load.keys, judge)
         held = Round(
             plan=plan,
             complaints=(*happening.complaints, *verdict.complaints),
