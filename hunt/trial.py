@@ -22,6 +22,7 @@ from ..impl.sim.world import Complaint, Outcome, Situation, World
 from ..refinement.conformance import Result, conform
 from ..refinement.explanation import Divergence
 from ..refinement.judge import Judge
+from ..traces.errors import TraceError
 from .ground import NODES, Ground
 
 
@@ -95,11 +96,10 @@ class Bench:
         with _folder(keep) as traces, _silence():
             world = World(plan, traces)
             outcome = world.run()
-            files = sorted(traces.iterdir())
-            judged = conform(*files, spec=self._judge) if files else None
+            judged, unreadable = self._judged(traces)
             edges = self._walked(plan)
         found = None if judged is None else judged.divergence
-        complaints = [*_by_trace(judged, traces), *_by_history(outcome), *outcome.complaints]
+        complaints = [*unreadable, *_by_trace(judged, traces), *_by_history(outcome), *outcome.complaints]
         return Trial(
             plan=plan,
             complaints=tuple(complaints),
@@ -115,6 +115,14 @@ class Bench:
             edges=edges,
             wrong=None if found is None else (found.file, found.line),
         )
+
+    def _judged(self, traces: Path) -> tuple[Result | None, list[Complaint]]:
+        """What the specification says of the traces in a folder, if there are any; or why nobody can read them."""
+        files = sorted(traces.iterdir())
+        try:
+            return conform(*files, spec=self._judge) if files else None, []
+        except TraceError as error:
+            return None, [Complaint("trace: unreadable", str(error).replace(f"{traces}/", ""))]
 
     def _walked(self, plan: Plan) -> frozenset[int]:
         taken, self._judge.ledger.taken = self._judge.ledger.taken, [] if self._ground else None

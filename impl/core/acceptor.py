@@ -98,6 +98,12 @@ class Acceptor:
         self.low = slot
         self.log = {s: held for s, held in self.log.items() if s > slot}
 
+    def truncate(self, slot: Slot) -> None:
+        """The log is truncated up to `slot`: a promise that reported any of it is not given again, for nobody remembers
+        what it says."""
+        if self._given is not None and self._given.accepted and self._given.accepted[0][0] <= slot:
+            self._given = None
+
     def confirm(self, recv: Confirm) -> bool:
         """Say that it has not left the ballot, if it has not; True if so."""
         if self.left(recv.ballot):

@@ -106,6 +106,7 @@ class Checkpointer:
     def _truncate(self, slot: Index) -> None:
         if slot:
             self._learner.forget(slot)
+            self._acceptor.truncate(slot)
             self._outbox.emit(Line("truncate", slot=slot))
             self._outbox.emit(Truncate(slot))
 

@@ -152,6 +152,17 @@ def test_a_repeated_prepare_gets_the_promise_that_was_given_though_a_checkpoint_
     assert len(given.accepted) == 3
 
 
+def test_a_promise_that_reported_what_is_truncated_is_not_given_again(make_cluster):
+    cluster = make_cluster(**EVERY)
+    cluster.elect("a")
+    submit_each(cluster, "a", 3)
+    prepare = Prepare(MessageId("c", 9, 1), Ballot(7, "c"))
+    assert promised(cluster["b"], prepare).accepted[0][0] == 1
+    cluster["b"].replica._acceptor.truncate(1)
+    [answer] = cluster["b"].replica.step(Received(prepare))
+    assert (answer.event, answer.send) == ("ignore", ())
+
+
 def test_a_follower_that_is_a_little_behind_is_taught_from_the_log(make_cluster):
     cluster = make_cluster(**EVERY)
     cluster.elect("a")

@@ -17,6 +17,7 @@ from quorate.hunt.trial import Bench
 from quorate.impl.core import replica
 from quorate.impl.sim.plan import Caller, Crashes, Plan, PowerFails, read
 from quorate.impl.sim.swarm import draw
+from quorate.traces import Recorder
 
 
 @pytest.fixture
@@ -127,3 +128,17 @@ def test_what_cannot_be_hunted_is_refused_in_a_line(
     said = capsys.readouterr().err
     assert words in said
     assert "Traceback" not in said
+
+
+def test_a_trace_that_nobody_can_read_is_a_failure_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recorder that counts a line twice."""
+    write = Recorder.write
+
+    def counts_twice(self: Recorder, event: str, *args: object, **named: object) -> None:
+        self.seq += event == "lead"
+        write(self, event, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Recorder, "write", counts_twice)
+    trial = Bench().hold(Plan(seed=1, callers=(Caller(session=True, commands=3, think=1000),)))
+    assert trial.rule == "trace: unreadable"
+    assert "/dev/shm" not in trial.complaints[0].sentence
