@@ -134,6 +134,8 @@ class Faults:
 
     async def _rest(self, ms: int) -> None:
         """Let time pass, but not longer than there are faults."""
+        if ms <= 0:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(ms / 1000):
                 await self._over.wait()

@@ -60,7 +60,7 @@ SHORT = Plan(
     callers=CALLERS,
     faults=(
         Slows(at_ms=0, source=0, to=1, lasts_ms=3000, delay_ms=20, bytes_per_s=0),
-        Kills(at_ms=500, nodes=(LEADER,), down_ms=300),
+        Kills(at_ms=0, nodes=(0,), down_ms=300),
         Transfers(at_ms=1500, node=1),
         Pauses(at_ms=2000, node=1, lasts_ms=800),
         Cuts(at_ms=3000, sources=(2,), lasts_ms=800, both=True, silent=False),
@@ -284,6 +284,29 @@ def test_a_log_that_the_traces_do_not_have_whole_is_no_witness(
     few.end(few.begin("one", [b"INCR", b"n0"], 3), 1, 4)
     rules = [each.rule for each in judged(traces_of(folder), few, ending, keys()).complaints]
     assert rules == ["history: not linearizable"]
+
+
+FORGETFUL = """
+from quorate.impl.storage.log import DurableLog
+DurableLog.commit = lambda log, records: None
+"""
+
+
+def test_nodes_that_keep_nothing_on_disk_are_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in real processes: each reads this before it begins, and says that it wrote what it did not write. To lead
+    they have promised, and what they promised is gone when all were killed."""
+    (tmp_path / "sitecustomize.py").write_text(FORGETFUL)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    plan = Plan(seed=1, ends_ms=3000, callers=CALLERS, faults=(Kills(at_ms=0, nodes=(0, 1, 2), down_ms=0),))
+    held = hold(plan, tmp_path / "kept")
+    assert held.faults == {"kill": 3}
+    assert held.verdict == "fails"
+    assert any(each.rule.startswith("trace: ") for each in held.complaints)
+    assert "trace: unreadable" not in {each.rule for each in held.complaints}
+    assert traces_of(tmp_path / "kept")
+    assert (tmp_path / "kept" / STORY).read_text().startswith(held.complaints[0].rule)
 
 
 # Disks -----------------------------------------------------------------------------------

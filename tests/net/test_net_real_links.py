@@ -190,10 +190,14 @@ def test_what_waits_at_a_cut_is_bounded_and_none_of_it_is_lost() -> None:
         _, writer = await dial()
         trouble = Trouble(silent=True)
         links.begin("a", "b", trouble)
-        size = 4 * CHUNK_BYTES * CHUNKS_MAX
+        size = 16 * CHUNK_BYTES * CHUNKS_MAX  # more than it holds, and than the kernel does
         writer.write(bytes(size))
-        for _ in range(200):
-            await asyncio.sleep(0)
+        left, unchanged = size, 0
+        while left and unchanged < 50:
+            await asyncio.sleep(0.01)
+            before, left = left, writer.transport.get_write_buffer_size()
+            unchanged = unchanged + 1 if left == before else 0
+        assert left > 0
         assert not peer.heard
         links.end("a", "b", trouble)
         await peer.until(lambda: len(peer.heard) == size)
