@@ -24,7 +24,7 @@ from typing import Final, Self
 import msgspec
 
 from .kv.image import BadImage, Beginning, beginning
-from .storage.folder import sync_folder
+from .storage.files import REAL
 
 FIRST_LINE: Final = b"quorate backup 1\n"
 ABOUT_BYTES_MAX: Final = 4096
@@ -89,7 +89,7 @@ def write(path: Path, stream: Iterable[bytes]) -> Backup:
             os.fsync(file.fileno())
         Backup.open(beside).verify()
         beside.rename(path)
-        sync_folder(path.parent)
+        REAL.sync_folder(path.parent)
     except OSError as error:
         raise BadBackup(f"{path}: cannot be written: {error.strerror}; name another file") from error
     finally:

@@ -23,7 +23,8 @@ from .kv.image import begun_anew
 from .settings import is_name
 from .storage import Identity
 from .storage.checkpoint import stored_checkpoint, write_checkpoint
-from .storage.folder import MANIFEST, Base, Folder, Manifest, sync_folder
+from .storage.files import REAL
+from .storage.folder import MANIFEST, Base, Folder, Manifest
 
 
 class CannotRestore(Exception):
@@ -53,7 +54,7 @@ def restore(backup: Backup, cluster: str, into: Path, nodes: Sequence[str]) -> s
                 _make(beside, Identity(cluster, node), begun_anew(backup.image(), origin))
             for node in nodes:
                 (into / f"{node}.restoring").rename(into / node)
-            sync_folder(into)
+            REAL.sync_folder(into)
     except OSError as error:
         raise CannotRestore(f"{into}: cannot be written: {error.strerror}; name another folder") from error
     return origin
@@ -61,9 +62,9 @@ def restore(backup: Backup, cluster: str, into: Path, nodes: Sequence[str]) -> s
 
 def _make(path: Path, identity: Identity, image: Iterator[bytes]) -> None:
     """A folder whose node has not started yet, and begins with the image."""
-    folder = Folder(path, identity)
+    folder = Folder(path, identity, REAL)
     try:
-        write_checkpoint(path, identity.cluster, 0, image)
+        write_checkpoint(path, identity.cluster, 0, image, REAL)
         folder.rest_on(Base(checkpoint=0, first=1, promised=None, ballot_used=None))
     finally:
         folder.close()
@@ -79,7 +80,7 @@ def last_checkpoint(path: Path) -> tuple[About, Iterator[bytes]]:
         manifest = msgspec.json.decode((path / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
         raise BadBackup(f"{path}: is no data folder of a node, for its {MANIFEST} cannot be read") from error
-    folder = Folder(path, Identity(manifest.cluster, manifest.node))
+    folder = Folder(path, Identity(manifest.cluster, manifest.node), REAL)
     base = folder.manifest.base
     if base is UNSET:
         folder.close()
@@ -87,7 +88,7 @@ def last_checkpoint(path: Path) -> tuple[About, Iterator[bytes]]:
 
     def image() -> Iterator[bytes]:
         try:
-            yield from stored_checkpoint(path, manifest.cluster, base.checkpoint).content()
+            yield from stored_checkpoint(path, manifest.cluster, base.checkpoint, REAL).content()
         finally:
             folder.close()
 
