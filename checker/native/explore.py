@@ -7,6 +7,7 @@ workers and which limits are the caller's to say.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -215,14 +216,16 @@ class _Run:
         return out
 
     def collision_probability(self, outcome: Outcome) -> float:
-        """How likely it is that two states shared a fingerprint, by TLC's estimate: fingerprints times lookups.
+        """How likely it is that two states shared a fingerprint, by TLC's estimate of how many pairs did: fingerprints
+        times lookups. Where earlier levels are forgotten it is less, for a state is compared with its own level only.
 
         Nothing is left to chance where states are compared, nor where one is a single word with its top bit clear.
         """
         if self.order.exact or (not self.symmetry and len(self.program.layout.rows) < WORD_BITS):
             return 0.0
         stored = outcome.tally.stored
-        return stored * max(outcome.generated - stored, 1) / FINGERPRINTS
+        pairs = stored * max(outcome.generated - stored, 1) / FINGERPRINTS
+        return -math.expm1(-pairs)
 
 
 def _prepare(
