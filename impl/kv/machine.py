@@ -82,6 +82,9 @@ class Session:
             self.answers = {number: answer for number, answer in self.answers.items() if number >= floor}
 
 
+_NO_SUCH: Final = (msgspec.MsgspecError, UnicodeDecodeError)
+"""What decoding raises for bytes that are something else: the second for a text that is none."""
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _batch: Final = msgspec.msgpack.Decoder(Batch)
 _transaction: Final = msgspec.msgpack.Decoder(Transaction)
@@ -96,7 +99,7 @@ def decode(value: Value) -> Batch | None:
     """The batch that `value` stands for; None if it is none."""
     try:
         return _batch.decode(value)
-    except msgspec.MsgspecError:
+    except _NO_SUCH:
         return None
 
 
@@ -253,5 +256,5 @@ def transaction_of(command: Command) -> Transaction | None:
         return None
     try:
         return _transaction.decode(command[1])
-    except msgspec.MsgspecError:
+    except _NO_SUCH:
         return None

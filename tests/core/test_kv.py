@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quorate.impl.core.messages import NOOP
@@ -313,6 +313,7 @@ def test_slots_are_applied_in_order(client: Client) -> None:
 
 
 @given(st.binary(max_size=40))
+@example(b"\x93\xa3\x00\x00\x80")  # a batch of a gateway whose name is no text
 def test_no_bytes_in_the_log_break_the_state_machine(value: bytes) -> None:
     machine = KeyValue()
     machine.apply(1, value)

@@ -149,7 +149,7 @@ def test_queries_cannot_be_saved_in_a_file(capsys: pytest.CaptureFixture[str], t
 
 
 def test_files_are_of_a_whole_proof(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    arguments = ["--drop", "one_proposal", "--html", str(tmp_path / "p.html")]
+    arguments = ["--drop", "one_proposal", "--graph", str(tmp_path / "p.svg")]
     assert run(["prove", "voting", *arguments]) == Exit.BAD_INPUT
     assert "leave the study away" in capsys.readouterr().err
 
