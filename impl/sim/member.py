@@ -2,12 +2,11 @@
 
 A life is the real thing from the driver inwards: `impl.net.driver` with its gateway, the replica, the durable log, the
 state machine and the trace, started as `impl.net.node` starts them. Played are the event loop, the workers, the files
-and the ways to others. Wherever something of a life reaches the world, there is a *boundary*, at which it may die.
+and the ways to others.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,11 +16,10 @@ from typing import Final, Protocol, TypeVar
 
 from ...traces import Recorder
 from ..core.config import Config
-from ..core.effects import Line
 from ..core.records import PromiseRecord, Record
 from ..core.replica import Replica
 from ..kv.commands import Command
-from ..kv.machine import Applied, KeyValue
+from ..kv.machine import KeyValue
 from ..kv.replies import Failure, Reply
 from ..net.checkpoints import load
 from ..net.driver import Driver
@@ -29,13 +27,12 @@ from ..net.framing import PEER_BYTES_MAX, FrameDecoder
 from ..net.surroundings import Surroundings
 from ..net.tracer import Tracer
 from ..net.wire import AskIndex, Forward, TellIndex, decode_message
-from ..net.worker import Done, Job, Worker
-from ..storage import DiskFull, DurableLog, Identity, Opened, StorageError
+from ..net.worker import Worker
+from ..storage import Identity, Opened, StorageError
 from . import sights
 from .disk import SimulatedDisk
-from .plan import Plan
-from .sights import Watch
-from .timeline import Clock, Crash, Moment, NodeLoop, Timeline
+from .life import Life, SimulatedWorker, Suspect, WatchedLog, WatchedMachine, WatchedTrace, World
+from .timeline import Clock, Crash, Moment, NodeLoop
 
 CLUSTER: Final = "simulated"
 FOLDER: Final = Path("/data")
@@ -52,50 +49,6 @@ class Asker(Protocol):
     def answer(self, reply: Reply) -> None: ...
 
     def flush(self) -> None: ...
-
-
-class World(Protocol):
-    """Of the world, what a node reaches."""
-
-    plan: Plan
-    timeline: Timeline
-    traces: Path
-    watch: Watch
-
-    def carry(self, sender: str, receiver: str, payload: bytes) -> None: ...
-
-    def applied(self, node: str, slot: int, value: bytes, applied: Applied | None) -> None: ...
-
-    def restored(self, node: str, machine: KeyValue) -> None: ...
-
-    def traced(self, node: str, line: Line) -> None: ...
-
-    def died(self, member: Member) -> None: ...
-
-    def ended(self, member: Member, error: BaseException | None) -> None: ...
-
-    def complain(self, rule: str, sentence: str) -> None: ...
-
-
-class Life:
-    """One boot of a node, from its start to its death."""
-
-    def __init__(self, member: Member) -> None:
-        self.alive = True
-        self.paused_until: Moment = 0
-        self.fuse = 0
-        """How many boundaries it will still pass; 0 if there is no such end."""
-        self._member = member
-
-    def die(self) -> None:
-        self._member.crash()
-
-    def pass_boundary(self) -> None:
-        """Something reaches the world."""
-        if self.fuse:
-            self.fuse -= 1
-            if not self.fuse:
-                raise Crash
 
 
 class Member:
@@ -153,9 +106,9 @@ class Member:
         assert self._life is None, f"{self.name} is up"
         world, plan = self._world, self._world.plan
         self.refused = self._recorder = None
-        life = self._life = Life(self)
+        life = self._life = Life(self.crash)
         life.fuse, self.dies_again = self.dies_again, 0
-        machine = Watched(world, self.name)
+        machine = WatchedMachine(world, self.name)
         try:
             durable, opened = self._recover(machine)
         except StorageError as error:
@@ -173,7 +126,7 @@ class Member:
         self._driver = Driver(
             Replica(self._config(opened.boot), opened.state),
             durable,
-            Trace(world, life, self.name, Tracer(recorder)),
+            WatchedTrace(world, life, self.name, Tracer(recorder)),
             machine,
             partial(self._carry, life),
             patience_ms=plan.timing.patience_ms,
@@ -332,110 +285,3 @@ class Member:
         if self._life is not None:
             timeline = self._world.timeline
             timeline.at(timeline.now, self._life, callback, *args)
-
-
-class SimulatedWorker:
-    """A worker that takes its time and blocks nobody: a job is done at the end of the time that it takes."""
-
-    def __init__(self, world: World, life: Life, draw: Callable[[], Moment]) -> None:
-        self._world = world
-        self._life = life
-        self._draw = draw
-        self._given: deque[Callable[[], None]] = deque()
-
-    def submit(self, job: Job[T], done: Done[T]) -> None:
-        self._given.append(partial(self._do, job, done))
-        if len(self._given) == 1:
-            self._begin()
-
-    def close(self) -> None:
-        """There is no thread to wait for."""
-
-    def _begin(self) -> None:
-        timeline = self._world.timeline
-        timeline.at(timeline.now + self._draw(), self._life, self._given[0])
-
-    def _do(self, job: Job[T], done: Done[T]) -> None:
-        outcome: T | Exception
-        try:
-            outcome = job()
-        except Exception as error:
-            outcome = error
-            if isinstance(error, DiskFull):
-                self._world.watch.see(sights.DISK_FULL)
-        self._life.pass_boundary()
-        self._given.popleft()
-        if self._given:
-            self._begin()
-        done(outcome)
-
-
-class Trace:
-    """A node's trace, of which the world sees each line that reached the kernel."""
-
-    def __init__(self, world: World, life: Life, node: str, tracer: Tracer) -> None:
-        self._world = world
-        self._life = life
-        self._node = node
-        self._tracer = tracer
-        self._lines: list[Line] = []
-
-    def write(self, line: Line) -> None:
-        self._life.pass_boundary()
-        self._tracer.write(line)
-        self._lines.append(line)
-
-    def flush(self) -> None:
-        self._life.pass_boundary()
-        self._tracer.flush()
-        lines, self._lines = self._lines, []
-        for line in lines:
-            self._world.traced(self._node, line)
-        self._life.pass_boundary()
-
-
-class WatchedLog(DurableLog):
-    """A node's log, which tells what batch it was last at, and whether it rests on a checkpoint."""
-
-    committing: Sequence[Record] = ()
-    rests = False
-
-    def rest_on(self, slot: int) -> None:
-        super().rest_on(slot)
-        self.rests = True
-
-    def commit(self, records: Sequence[Record]) -> None:
-        self.committing = records
-        super().commit(records)
-
-
-class Watched(KeyValue):
-    """A node's state machine, of which the world sees what it applies and what it becomes."""
-
-    def __init__(self, world: World, node: str) -> None:
-        super().__init__()
-        self._world = world
-        self._node = node
-
-    def apply(self, slot: int, value: bytes) -> Applied | None:
-        applied = super().apply(slot, value)
-        self._world.applied(self._node, slot, value, applied)
-        return applied
-
-    def become(self, other: KeyValue) -> None:
-        super().become(other)
-        self._world.restored(self._node, self)
-
-
-class Suspect:
-    """Who sent a message; should it be one that no correct node sends, the run has failed."""
-
-    def __init__(self, world: World, node: str, message: object) -> None:
-        self._world = world
-        self._node = node
-        self._message = message
-
-    def close(self, reason: str) -> None:
-        self._world.complain(
-            "peer", f"{self._node} takes {self._message} for one that no peer sends: {reason}"
-        )

@@ -208,9 +208,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """The nodes, by name: a, b, c ..."""
         return tuple("abcdefghi"[: self.nodes])
 
-    def kind(self, fault: Fault) -> str:
-        """The fault's name, as reports have it."""
-        return str(fault.__struct_config__.tag)
+
+def kind(fault: Fault) -> str:
+    """The fault's name, as reports have it."""
+    return str(fault.__struct_config__.tag)
 
 
 def encode(plan: Plan) -> bytes:

@@ -124,9 +124,7 @@ def _faults(random: Random, nodes: int, ends: int) -> tuple[Fault, ...]:
     faults: list[Fault] = []
     for kind, most in _KINDS:
         if random.random() < 0.35:
-            faults += [
-                kind(random, nodes, random.randrange(ends), ends) for _ in range(random.randint(1, most))
-            ]
+            faults += [kind(random, nodes, random.randrange(ends)) for _ in range(random.randint(1, most))]
     if nodes > 2 and random.random() < 0.06:
         faults.append(BitsRot(at=random.randrange(ends), node=random.randrange(nodes), down=_down(random)))
     return tuple(sorted(faults, key=lambda fault: fault.at))
@@ -140,7 +138,7 @@ def _lasts(random: Random) -> int:
     return random.choice((20_000, 200_000, 1_000_000))
 
 
-def _crash(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _crash(random: Random, nodes: int, at: int) -> Fault:
     return Crashes(
         at=at,
         node=random.randrange(nodes),
@@ -151,46 +149,46 @@ def _crash(random: Random, nodes: int, at: int, ends: int) -> Fault:
     )
 
 
-def _power(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _power(random: Random, nodes: int, at: int) -> Fault:
     return PowerFails(at=at, down=_down(random))
 
 
-def _cut(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _cut(random: Random, nodes: int, at: int) -> Fault:
     sources = random.sample(range(nodes), random.randint(1, max(1, nodes // 2)))
     return Cuts(at=at, sources=tuple(sorted(sources)), lasts=_lasts(random), both=random.random() < 0.6)
 
 
-def _pause(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _pause(random: Random, nodes: int, at: int) -> Fault:
     return Pauses(at=at, node=random.randrange(nodes), lasts=_lasts(random))
 
 
-def _jump(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _jump(random: Random, nodes: int, at: int) -> Fault:
     return Jumps(at=at, node=random.randrange(nodes), by=random.choice((100_000, 1_000_000, 60_000_000)))
 
 
-def _full(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _full(random: Random, nodes: int, at: int) -> Fault:
     return DiskFills(at=at, node=random.randrange(nodes), lasts=_lasts(random))
 
 
-def _slow(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _slow(random: Random, nodes: int, at: int) -> Fault:
     return DiskSlows(
         at=at, node=random.randrange(nodes), lasts=_lasts(random), factor=random.choice((10, 100))
     )
 
 
-def _sync(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _sync(random: Random, nodes: int, at: int) -> Fault:
     return SyncFails(at=at, node=random.randrange(nodes), down=_down(random))
 
 
-def _stop(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _stop(random: Random, nodes: int, at: int) -> Fault:
     return Stops(at=at, node=random.randrange(nodes), down=_down(random))
 
 
-def _transfer(random: Random, nodes: int, at: int, ends: int) -> Fault:
+def _transfer(random: Random, nodes: int, at: int) -> Fault:
     return Transfers(at=at, node=random.randrange(nodes))
 
 
-_KINDS: Final[tuple[tuple[Callable[[Random, int, int, int], Fault], int], ...]] = (
+_KINDS: Final[tuple[tuple[Callable[[Random, int, int], Fault], int], ...]] = (
     (_crash, 12),
     (_power, 3),
     (_cut, 8),

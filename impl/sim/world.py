@@ -258,7 +258,7 @@ class World:
             if not member.up and not isinstance(fault, plans.Jumps | plans.Transfers):
                 return
             self._befall_one(member, fault)
-        self.outcome.counts[self.plan.kind(fault)] += 1
+        self.outcome.counts[plans.kind(fault)] += 1
 
     def _befall_one(self, member: Member, fault: Fault) -> None:
         now = self.timeline.now
