@@ -162,7 +162,8 @@ def _progress(tally: Tally) -> str:
 
 def _one(plan: Plan, keep: Path | None, as_json: bool) -> int:
     """A single run."""
-    trial = Bench().hold(plan) if keep is None else written(plan, keep)
+    bench = Bench()
+    trial = bench.hold(plan) if keep is None else written(plan, keep, bench)
     if as_json:
         print_json(trial.json())
     else:

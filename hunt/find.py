@@ -63,16 +63,16 @@ def made_small(
             smallest = plan
     except KeyboardInterrupt:
         pass
-    return Find(trial, written(smallest, folder), folder, held)
+    return Find(trial, written(smallest, folder, bench), folder, held)
 
 
-def written(plan: Plan, folder: Path) -> Trial:
+def written(plan: Plan, folder: Path, bench: Bench) -> Trial:
     """Run a plan once more, and write what it is and what it leaves to a folder. Files there are replaced."""
     traces = folder / TRACES
     if traces.is_dir():
         for old in traces.glob("*.ndjson"):
             old.unlink()
-    trial = Bench().hold(plan, keep=traces)
+    trial = bench.hold(plan, keep=traces)
     (folder / PLAN).write_bytes(encode(plan))
     sentences = "".join(f"{each.rule}\n{each.sentence}\n\n" for each in trial.complaints)
     (folder / STORY).write_text(sentences or "nothing is wrong with this run\n")

@@ -18,10 +18,11 @@ import hiredis
 
 from ...impl.client import Address, BadCommand, Client, NoAnswer, SessionLost
 from ...impl.client.link import Link
+from ...impl.client.session import AGAIN
 from ...impl.kv.commands import COMMANDS
 from ...impl.kv.machine import transaction_of
 from ...impl.kv.replies import OK, Failure, Reply
-from ...impl.sim.caller import NOT_DONE, UNCERTAIN, drawn
+from ...impl.sim.caller import UNCERTAIN, drawn
 from ...impl.sim.history import History, Operation
 from ...impl.sim.world import Complaint
 from .schedule import Caller, Plan
@@ -181,11 +182,11 @@ class _PlainClient(_Caller):
             self._leave()
             return False
         code = reply.text.partition(" ")[0] if isinstance(reply, Failure) else ""
-        if code in NOT_DONE:
-            self._load.history.drop(operation)
-        elif code not in UNCERTAIN:
+        if code not in AGAIN:
             self.end(operation, reply)
             return True
+        if code != UNCERTAIN:
+            self._load.history.drop(operation)
         await asyncio.sleep(PAUSE_S)
         return False
 

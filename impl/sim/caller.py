@@ -10,6 +10,7 @@ from functools import partial
 from random import Random
 from typing import Final, Protocol
 
+from ..client.session import AGAIN, LOST
 from ..kv.commands import COMMANDS, Command
 from ..kv.machine import transaction
 from ..kv.replies import Failure, Reply
@@ -19,11 +20,9 @@ from .network import Network
 from .plan import Caller
 from .timeline import Moment, Timeline
 
-NOT_DONE: Final = frozenset(("BUSY", "CLUSTERDOWN", "NOLEADER"))
-"""Failures after which nothing was done, nor will be."""
+UNCERTAIN: Final = "UNCERTAIN"
+"""Of the failures after which one asks again, the one after which something may have been done, or may yet be."""
 
-UNCERTAIN: Final = frozenset(("UNCERTAIN",))
-LOST: Final = frozenset(("NOSESSION", "ANSWERED"))
 PATIENCE_MAX: Final = 4_000_000
 PAUSE: Final = 50_000
 """Before a client that was refused asks again."""
@@ -173,9 +172,9 @@ class Client:
         if code in LOST:
             self._world.complain("session", f"{self.waits_for}: {code}")
             self._finish()
-        elif code in NOT_DONE or code in UNCERTAIN:
+        elif code in AGAIN:
             if attempt.number == self._attempt:
-                self._refused(is_open=code in UNCERTAIN)
+                self._refused(is_open=code == UNCERTAIN)
         else:
             self._world.history.end(self._operation, reply, self._world.timeline.now)
             self._finish()

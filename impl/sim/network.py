@@ -44,10 +44,6 @@ class Network:
         self.is_calm = True
         self._cut.clear()
 
-    def is_cut(self, sender: str, receiver: str) -> bool:
-        """Does nothing come from one to the other?"""
-        return self._cut[sender, receiver] > 0
-
     def send(self, sender: str, receiver: str, deliver: Callable[[], object], *, once: bool = False) -> None:
         """Have something delivered some time, if it is: once at most if so wanted."""
         net, random, counts = self._net, self._random, self.counts

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import UNSET
 
 from ..core.effects import Line
-from ..core.messages import NOOP, Acceptance, Ballot, Promise, Slot
+from ..core.messages import NOOP, Accept, Acceptance, Ballot, Promise, Slot
 
 TWO_BALLOTS: Final = "a quorum reports two ballots for one slot"
 MANY_VALUES: Final = "a quorum reports two values for one slot"
@@ -141,7 +141,7 @@ class Watch:
             self.see(RESENT)
 
     def _nack(self, node: str, line: Line) -> None:
-        if type(line.recv).__name__ == "Accept":
+        if isinstance(line.recv, Accept):
             self.see(LEFT)
 
     def _ignore(self, node: str, line: Line) -> None:
