@@ -13,6 +13,8 @@ from random import Random
 from types import TracebackType
 from typing import Any, Final, Self
 
+import msgspec
+
 from ..impl.sim import sights
 from ..impl.sim.plan import Plan
 from ..impl.sim.swarm import draw
@@ -161,4 +163,9 @@ def _begin(ground: Ground) -> None:
 
 
 def _hold(plan: Plan) -> Trial:
-    return _benches[0].hold(plan)
+    """A trial; what goes wrong in the hunt itself must not be lost with the plan that it happens with."""
+    try:
+        return _benches[0].hold(plan)
+    except Exception as error:
+        error.add_note(f"the hunt itself failed, with the plan {msgspec.json.encode(plan).decode()}")
+        raise

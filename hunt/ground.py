@@ -76,11 +76,12 @@ class Ground:
             if place < 0:
                 continue
             known = values.setdefault(slot, {})
-            if args[3] not in known and len(known) == len(self._values):
-                at[slot] = -1  # a third value: this walk ends
-                continue
-            value = known.setdefault(args[3], self._values[len(known)])
-            at[slot] = self._walk_in_slot(place, name, args, called, value, seen)
+            if args[3] not in known:
+                if len(known) == len(self._values):
+                    at[slot] = -1  # a third value: this walk ends
+                    continue
+                known[args[3]] = self._values[len(known)]
+            at[slot] = self._walk_in_slot(place, name, args, called, known[args[3]], seen)
         return seen
 
     def _prefix(self, actions: Iterable[Action]) -> tuple[list[Action], set[str], set[Any]]:

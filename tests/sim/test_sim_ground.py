@@ -57,6 +57,23 @@ def test_a_third_ballot_ends_it_and_a_third_value_ends_its_slot(ground: Ground) 
     assert ground.walked([*QUIET, *second, *values, ("accept", ("c", 2, TWO, "w"))]) <= ground.edges
 
 
+def test_a_slot_in_which_two_values_were_proposed_is_walked_on(ground: Ground) -> None:
+    run = [
+        ("prepare", (ONE,)),
+        ("promise", ("a", ONE)),
+        ("promise", ("b", ONE)),
+        ("propose", (AB, 1, ONE, "x")),
+        ("prepare", (TWO,)),
+        ("promise", ("b", TWO)),
+        ("promise", ("c", TWO)),
+        ("propose", (BC, 1, TWO, "y")),
+        ("accept", ("b", 1, TWO, "y")),
+        ("accept", ("a", 1, ONE, "x")),
+    ]
+    fresh = [step for step in run[4:] if step[0] in ("prepare", "promise")]
+    assert len(ground.walked(run)) == len(run) + len(fresh), "a slot in which nothing was proposed walks too"
+
+
 def test_a_trial_tells_what_it_walked_over(ground: Ground) -> None:
     bench = Bench(ground)
     callers = (Caller(session=True, commands=5, think=1000),)

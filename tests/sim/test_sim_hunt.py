@@ -113,6 +113,16 @@ def test_a_campaign_varies_what_led_somewhere_new() -> None:
     assert max(seeds) > 12, "the first seeds are drawn, what follows are variants of them"
 
 
+def test_a_hunt_that_fails_itself_names_the_plan_that_it_fails_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Bench, plan: Plan) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(Bench, "hold", fails)
+    with Campaign(4711, 1) as campaign, pytest.raises(IndexError) as failure:
+        next(iter(campaign))
+    assert '"seed":4711' in failure.value.__notes__[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
