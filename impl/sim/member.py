@@ -207,14 +207,14 @@ class Member:
 
     def _config(self, boot: int) -> Config:
         plan = self._world.plan
-        timing, sizes, count = plan.timing, plan.sizes, plan.nodes
-        large = count - 1 if sizes.flexible and count > 2 else 0
+        timing, sizes = plan.timing, plan.sizes
+        phase1, phase2 = plan.quorums if sizes.flexible else (0, 0)
         return Config(
             node=self.name,
             nodes=plan.names,
             boot=boot,
-            phase1=large,
-            phase2=count + 1 - large if large else 0,
+            phase1=phase1,
+            phase2=phase2,
             heartbeat_ms=timing.heartbeat_ms,
             resend_ms=timing.resend_ms,
             election_ms_min=timing.election_ms_min,

@@ -148,7 +148,8 @@ class SyncFails(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class BitsRot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="rot"):
-    """A node dies, and something on its disk has changed when it is started again."""
+    """A node dies, and something on its disk has changed when it is started again, which it may refuse for ever. It
+    does not happen to more nodes than can be spared."""
 
     at: int
     node: int
@@ -207,6 +208,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def names(self) -> tuple[str, ...]:
         """The nodes, by name: a, b, c ..."""
         return tuple("abcdefghi"[: self.nodes])
+
+    @property
+    def quorums(self) -> tuple[int, int]:
+        """How many nodes a quorum of phase 1 has, and one of phase 2."""
+        if self.sizes.flexible and self.nodes > 2:
+            return self.nodes - 1, 2
+        return self.nodes // 2 + 1, self.nodes // 2 + 1
+
+    @property
+    def spared(self) -> int:
+        """So many nodes may be gone for ever, and the others can still do everything."""
+        return self.nodes - max(self.quorums)
 
 
 def kind(fault: Fault) -> str:

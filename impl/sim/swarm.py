@@ -125,7 +125,7 @@ def _faults(random: Random, nodes: int, ends: int) -> tuple[Fault, ...]:
     for kind, most in _KINDS:
         if random.random() < 0.35:
             faults += [kind(random, nodes, random.randrange(ends)) for _ in range(random.randint(1, most))]
-    if nodes > 2 and random.random() < 0.06:
+    if random.random() < 0.06:
         faults.append(BitsRot(at=random.randrange(ends), node=random.randrange(nodes), down=_down(random)))
     return tuple(sorted(faults, key=lambda fault: fault.at))
 

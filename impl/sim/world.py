@@ -257,6 +257,8 @@ class World:
             member = self.members[fault.node % len(self.members)]
             if not member.up and not isinstance(fault, plans.Jumps | plans.Transfers):
                 return
+            if isinstance(fault, plans.BitsRot) and not self._can_spare(member):
+                return
             self._befall_one(member, fault)
         self.outcome.counts[plans.kind(fault)] += 1
 
@@ -297,6 +299,10 @@ class World:
                 raise AssertionError("it happens to more than one")
             case _:
                 assert_never(fault)
+
+    def _can_spare(self, member: Member) -> bool:
+        """May a node be gone for ever, with those whose disks have rotted before?"""
+        return sum(each.is_rotten for each in self.members if each is not member) < self.plan.spared
 
     def _cut(self, fault: plans.Cuts) -> None:
         inside = [self.plan.names[number % len(self.members)] for number in fault.sources]

@@ -22,6 +22,7 @@ from quorate.impl.sim.plan import (
     Pauses,
     Plan,
     PowerFails,
+    Sizes,
     Stops,
     SyncFails,
     encode,
@@ -137,6 +138,19 @@ def test_each_fault_happens_and_is_survived(bench: Bench, fault: object) -> None
         trial = bench.hold(plan)
         assert not trial.complaints, trial.complaints[0]
         assert trial.counts[kind(plan.faults[0])] == 1
+
+
+@pytest.mark.parametrize(
+    ("nodes", "flexible", "spared"), [(1, False, 0), (2, True, 0), (3, True, 1), (5, False, 2), (5, True, 1)]
+)
+def test_bits_rot_on_no_more_disks_than_can_be_spared(
+    bench: Bench, nodes: int, flexible: bool, spared: int
+) -> None:
+    rot = tuple(BitsRot(at=300_000 + 10_000 * node, node=node, down=50_000) for node in range(nodes))
+    plan = Plan(seed=3, nodes=nodes, sizes=Sizes(flexible=flexible), callers=BUSY, faults=rot)
+    trial = bench.hold(plan)
+    assert not trial.complaints, trial.complaints[0]
+    assert trial.counts["rot"] == plan.spared == spared
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
