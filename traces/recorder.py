@@ -57,7 +57,10 @@ class Recorder:
         self.seq = 0
         """The number of the last line written; 0 before the first."""
         self._lines = bytearray()
-        self._encode_into = msgspec.json.Encoder().encode_into
+        encoder = msgspec.json.Encoder()
+        self._encode = encoder.encode
+        self._head = encoder.encode({"v": VERSION, "node": node, "boot": boot})[:-1] + b',"seq":'
+        """What each line begins with: its number follows, then the step, an object, without its brace."""
         self._fd: int | None = None
         self._closed = False
         self._check_early()
@@ -77,29 +80,21 @@ class Recorder:
         order, each with its `to` as well. A struct is written by its field names, and its tag, if it is a
         string, as `kind`. Values may be whatever JSON has a form for: tuples, lists, dicts, structs, named tuples.
         """
+        step: dict[str, object] = {"event": event}
+        if fields is not None:
+            step.update(msgspec.structs.asdict(fields) if isinstance(fields, msgspec.Struct) else fields)
+        if recv is not None:
+            step["recv"] = named(recv)
+        if emitted := [named(message) for message in send]:
+            step["send"] = emitted
+        self.write_whole(step)
+
+    def write_whole(self, step: Fields) -> None:
+        """Append one step that is the line already, all but the fields that number it: `event`, what that carries, and
+        `recv` and `send` where there are messages. For whoever has structs of just this form: nothing is copied."""
         if self._closed:
             raise CannotRecord(str(self.path), "the recorder is closed", "write to it before closing it")
-        line: dict[str, object] = {
-            "v": VERSION,
-            "node": self.node,
-            "boot": self.boot,
-            "seq": self.seq + 1,
-            "event": event,
-        }
-        if fields is not None:
-            line.update(msgspec.structs.asdict(fields) if isinstance(fields, msgspec.Struct) else fields)
-        if recv is not None:
-            line["recv"] = named(recv)
-        if emitted := [named(message) for message in send]:
-            line["send"] = emitted
-        lines = self._lines
-        end = len(lines)
-        try:
-            self._encode_into(line, lines, -1)
-        except Exception:
-            del lines[end:]  # a step that cannot be encoded leaves no half line before the next
-            raise
-        lines += b"\n"
+        self._lines += b"%b%d,%b\n" % (self._head, self.seq + 1, self._encode(step)[1:])
         self.seq += 1
 
     def flush(self) -> None:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from .messages import Acceptance, AnyMessage, Ballot, Entry, Index, Slot, described
+from .messages import Acceptance, AnyMessage, Ballot, Entry, Index, Slot
 from .records import Record
 
 
@@ -55,12 +55,10 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """One atomic step: write it as a line of the trace, then let its messages go.
 
     A message has no other way out, so what a node says is always in its trace. Fields are the trace format's;
-    those that an event does not carry are UNSET. `fields` gives the line's own, ready to be recorded.
+    those that an event does not carry are UNSET.
     """
 
     event: EventName
-    recv: AnyMessage | None = None
-    send: tuple[Sent, ...] = ()
     ballot: Ballot | UnsetType = UNSET
     entries: tuple[Entry, ...] | UnsetType = UNSET
     quorum: tuple[str, ...] | UnsetType = UNSET
@@ -74,21 +72,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     accepted: tuple[Acceptance, ...] | UnsetType = UNSET
     low: Index | UnsetType = UNSET
     ballot_used: Ballot | UnsetType | None = UNSET
-
-    def fields(self) -> dict[str, object]:
-        """What the event carries beside `recv` and `send`: the fields that are set, by name."""
-        return {name: value for name in _CARRIED if (value := getattr(self, name)) is not UNSET}
-
-    def received(self) -> dict[str, object] | None:
-        """The message consumed, as the trace has it."""
-        return None if self.recv is None else described(self.recv)
-
-    def sent(self) -> list[dict[str, object]]:
-        """The messages emitted, as the trace has them."""
-        return [{"to": sent.to, **described(sent.message)} for sent in self.send]
-
-
-_CARRIED = tuple(name for name in Line.__struct_fields__ if name not in ("event", "recv", "send"))
+    recv: AnyMessage | None = None
+    send: tuple[Sent, ...] = ()
 
 
 class Apply(msgspec.Struct, frozen=True, gc=False):

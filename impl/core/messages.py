@@ -4,7 +4,7 @@ This file does not know when a message is sent, or what it justifies: only what 
 
 Every message has an `id`, [sender, boot, k], with k = 1, 2, 3 ... in the order in which that boot of the
 sender emitted its messages. On the wire a message is an array whose first element is its tag; in a trace it
-is an object with the field names that stand here (`described`).
+is an object with the field names that stand here (`traced`).
 
 Size: an `Accept` or a `Learn` is bounded by `Config.batch_entries_max` and `batch_bytes_max`; a `Promise`
 carries the latest acceptance of every slot above `low`, so only checkpoints bound it. A `Snapshot` is a piece.
@@ -194,33 +194,3 @@ AnyMessage: TypeAlias = (
     | Handover
 )
 """Every message, for a decoder: `msgspec.msgpack.Decoder(AnyMessage)`."""
-
-_KINDS: Final[dict[type[Message], str]] = {
-    Prepare: "prepare",
-    Promise: "promise",
-    Accept: "accept",
-    Accepted: "accepted",
-    Nack: "nack",
-    Heartbeat: "heartbeat",
-    Learn: "learn",
-    Ask: "other",
-    Fetch: "other",
-    Snapshot: "snapshot",
-    Canvass: "other",
-    Support: "other",
-    Confirm: "other",
-    Confirmed: "other",
-    Handover: "other",
-}
-
-
-def described(message: Message) -> dict[str, object]:
-    """The message as the trace format has it: its id, its kind and its fields by name.
-
-    The log's safety rests on no message that the format calls `other`. That of reads rests on `Confirm` and
-    `Confirmed`, which the format does not speak of. A piece of a checkpoint is shown without what it holds.
-    """
-    fields = msgspec.structs.asdict(message)
-    if isinstance(message, Snapshot):
-        fields["data"] = len(message.data)
-    return {"kind": _KINDS[type(message)], **fields}

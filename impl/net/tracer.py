@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from ...traces import Recorder, TraceError
 from ..core.effects import Line
 from ..core.messages import Value
+from ..core.traced import Row, as_traced
 
 FLUSH_S_MAX: Final = 1.0
 """A single write of lines that takes longer holds up the node: the trace ends."""
@@ -30,9 +32,6 @@ WHOLE_BYTES_MAX: Final = 48
 DIGESTS_MAX: Final = 256
 """Digests that are kept: a value is spoken of in several lines within a moment."""
 
-Row: TypeAlias = tuple[Any, ...]
-"""An entry or a report: its value comes last."""
-
 log = logging.getLogger("quorate.trace")
 
 
@@ -41,10 +40,10 @@ class Tracer:
 
     def __init__(self, recorder: Recorder, *, whole: bool = False) -> None:
         self._recorder: Recorder | None = recorder
-        self._whole = whole
+        self._show = None if whole else self._shown
         self._digests: dict[Value, str] = {}
         self._rows: tuple[Row, ...] = ()
-        self._rows_named: list[Row] = []
+        self._rows_shown: list[Row] = []
         self._alone = (recorder.node,)
         self._waits = False
         """Are there lines that were not handed to the kernel?"""
@@ -62,29 +61,14 @@ class Tracer:
             self._waits = True
             if line.send and not self._presses:
                 self._presses = any(sent.to != self._alone for sent in line.send)
-            recv = line.received()
-            self._recorder.write(
-                line.event,
-                self._told(line.fields()),
-                recv=None if recv is None else self._told(recv),
-                send=[self._told(message) for message in line.sent()],
-            )
+            self._recorder.write_whole(as_traced(line, self._show))
 
-    def _told(self, fields: dict[str, object]) -> dict[str, object]:
-        """The fields of a line or of a message, with values as the trace has them."""
-        if not self._whole:
-            if type(entries := fields.get("entries")) is tuple:
-                fields["entries"] = self._named_rows(entries)
-            if type(accepted := fields.get("accepted")) is tuple:
-                fields["accepted"] = self._named_rows(accepted)
-        return fields
-
-    def _named_rows(self, rows: tuple[Row, ...]) -> list[Row]:
+    def _shown(self, rows: tuple[Row, ...]) -> Sequence[Row]:
         """Rows with their values as the trace has them; the same rows stand in several lines within a moment."""
         if rows is not self._rows:
             self._rows = rows
-            self._rows_named = [(*row[:-1], self._named(row[-1])) for row in rows]
-        return self._rows_named
+            self._rows_shown = [(*row[:-1], self._named(row[-1])) for row in rows]
+        return self._rows_shown
 
     def _named(self, value: Value) -> Value | str:
         """A short value as it is; the digest of a longer one."""

@@ -23,6 +23,7 @@ from ...impl.core.events import Event, Persisted, Received, Start, Submitted, Ti
 from ...impl.core.messages import AnyMessage, Ballot, Value
 from ...impl.core.records import Record, Recovered, recover
 from ...impl.core.replica import Replica, Status
+from ...impl.core.traced import as_traced
 from ...traces import events as traced
 from ...traces.schema import decode_line
 from ..mapping import Action, Quorum
@@ -179,7 +180,7 @@ class Player:
         effect, rest = self.todo[0], self.todo[1:]
         if not isinstance(effect, Line):
             return replace(self, todo=rest, acts=())
-        line = as_traced(effect, self.part.node, self.boot, self.seq + 1)
+        line = read_back(effect, self.part.node, self.boot, self.seq + 1)
         leads = self.leads
         if isinstance(line, traced.Lead):
             leads = {**leads, Ballot(*line.ballot): frozenset(line.quorum)}
@@ -229,10 +230,7 @@ class Player:
         return self._next.setdefault(what, player)
 
 
-def as_traced(line: Line, node: str, boot: int, seq: int) -> traced.AnyLine:
+def read_back(line: Line, node: str, boot: int, seq: int) -> traced.AnyLine:
     """A line as whoever reads the trace has it: written down, and read back."""
-    row = {"v": traced.VERSION, "node": node, "boot": boot, "seq": seq, "event": line.event, **line.fields()}
-    if line.recv is not None:
-        row["recv"] = line.received()
-    row["send"] = line.sent()
-    return decode_line(msgspec.json.encode(row))
+    numbers = {"v": traced.VERSION, "node": node, "boot": boot, "seq": seq}
+    return decode_line(msgspec.json.encode(numbers | msgspec.to_builtins(as_traced(line))))

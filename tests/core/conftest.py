@@ -53,6 +53,7 @@ from quorate.impl.core.messages import (
 )
 from quorate.impl.core.records import AcceptRecord, Record, Recovered, recover
 from quorate.impl.core.replica import Replica
+from quorate.impl.core.traced import as_traced
 
 QUICK = {
     "heartbeat_ms": 10,
@@ -149,11 +150,8 @@ class Node:
     def _ndjson(self, boot: int) -> str:
         rows = []
         for seq, line in enumerate(self.lines[boot], 1):
-            row = {"v": 1, "node": self.name, "boot": boot, "seq": seq, "event": line.event, **line.fields()}
-            if line.recv is not None:
-                row["recv"] = line.received()
-            if line.send:
-                row["send"] = line.sent()
+            row = {"v": 1, "node": self.name, "boot": boot, "seq": seq}
+            row |= msgspec.to_builtins(as_traced(line))
             rows.append(msgspec.json.encode(row).decode() + "\n")
         return "".join(rows)
 

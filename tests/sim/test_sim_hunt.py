@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -118,9 +119,9 @@ def test_a_hunt_that_fails_itself_names_the_plan_that_it_fails_with(monkeypatch:
         raise IndexError
 
     monkeypatch.setattr(Bench, "hold", fails)
-    with Campaign(4711, 1) as campaign, pytest.raises(IndexError) as failure:
+    with Campaign(4710, 1) as campaign, pytest.raises(IndexError) as failure:
         next(iter(campaign))
-    assert '"seed":4711' in failure.value.__notes__[0]
+    assert '"seed":471' in failure.value.__notes__[0]
 
 
 @pytest.mark.parametrize(
@@ -142,13 +143,13 @@ def test_what_cannot_be_hunted_is_refused_in_a_line(
 
 def test_a_trace_that_nobody_can_read_is_a_failure_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recorder that counts a line twice."""
-    write = Recorder.write
+    write = Recorder.write_whole
 
-    def counts_twice(self: Recorder, event: str, *args: object, **named: object) -> None:
-        self.seq += event == "lead"
-        write(self, event, *args, **named)  # type: ignore[arg-type]
+    def counts_twice(self: Recorder, step: Any) -> None:
+        self.seq += step.event == "lead"
+        write(self, step)
 
-    monkeypatch.setattr(Recorder, "write", counts_twice)
+    monkeypatch.setattr(Recorder, "write_whole", counts_twice)
     trial = Bench().hold(Plan(seed=1, callers=(Caller(session=True, commands=3, think=1000),)))
     assert trial.rule == "trace: unreadable"
     assert "/dev/shm" not in trial.complaints[0].sentence
