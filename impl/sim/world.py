@@ -370,7 +370,9 @@ class World:
         for member in self.members:
             if member.up:
                 member.stop()
-        self.pass_time(10 * AGAIN)
+        limit = self.timeline.now + REST  # a sync may be under way that takes its time
+        while any(member.up for member in self.members) and self.timeline.now < limit:
+            self.pass_time(STEP)
         for member in self.members:
             if member.up:
                 self.complain("progress", f"{member.name} was told to stop and goes on")

@@ -18,6 +18,8 @@ from quorate.impl.sim.plan import (
     Crashes,
     Cuts,
     DiskFills,
+    Disks,
+    DiskSlows,
     Net,
     Pauses,
     Plan,
@@ -25,6 +27,7 @@ from quorate.impl.sim.plan import (
     Sizes,
     Stops,
     SyncFails,
+    Transfers,
     encode,
     kind,
     read,
@@ -151,6 +154,22 @@ def test_bits_rot_on_no_more_disks_than_can_be_spared(
     trial = bench.hold(plan)
     assert not trial.complaints, trial.complaints[0]
     assert trial.counts["rot"] == plan.spared == spared
+
+
+def test_a_node_may_wait_for_its_slow_disk_before_it_stops(bench: Bench) -> None:
+    slow = tuple(DiskSlows(at=1_700_000, node=node, lasts=1_000_000, factor=100) for node in (0, 1))
+    told_to_lead = tuple(Transfers(at=1_750_000, node=node) for node in (0, 1))
+    plan = Plan(
+        seed=1,
+        nodes=2,
+        ends=1_800_000,
+        disks=Disks(sync_min=60_000, sync_max=60_000),
+        callers=(Caller(session=True, commands=1, think=0),),
+        faults=slow + told_to_lead,
+    )
+    trial = bench.hold(plan)
+    assert not trial.complaints, trial.complaints[0]
+    assert trial.lasted > plan.ends + 5_000_000, "it did wait"
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
