@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..impl.sim.plan import Plan, encode
+from ..traces import TraceError
 from .diagram import drawn
 from .shrinking import shrink, size
 from .trial import Bench, Trial
@@ -76,6 +78,8 @@ def written(plan: Plan, folder: Path, bench: Bench) -> Trial:
     (folder / PLAN).write_bytes(encode(plan))
     sentences = "".join(f"{each.rule}\n{each.sentence}\n\n" for each in trial.complaints)
     (folder / STORY).write_text(sentences or "nothing is wrong with this run\n")
-    if any(traces.iterdir()):
-        (folder / DRAWING).write_text(drawn(traces, trial.wrong))
+    (folder / DRAWING).unlink(missing_ok=True)
+    with suppress(TraceError):  # that nobody can read the traces may be what is wrong
+        if any(traces.iterdir()):
+            (folder / DRAWING).write_text(drawn(traces, trial.wrong))
     return trial

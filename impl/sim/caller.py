@@ -24,6 +24,9 @@ UNCERTAIN: Final = "UNCERTAIN"
 """Of the failures after which one asks again, the one after which something may have been done, or may yet be."""
 
 PATIENCE_MAX: Final = 4_000_000
+MORE: Final = 3
+"""So much does a client ask for, at most, once the faults are over: enough to see that it is answered as before."""
+
 PAUSE: Final = 50_000
 """Before a client that was refused asks again."""
 
@@ -86,6 +89,7 @@ class Client:
         self._random = random
         self._at = number
         self._sequence = 0
+        self._last = caller.commands
         self._written = 0
         self._operation: Operation | None = None
         self._command: Command = ()
@@ -95,7 +99,7 @@ class Client:
 
     @property
     def is_done(self) -> bool:
-        return self._operation is None and self._sequence >= self._caller.commands
+        return self._operation is None and self._sequence >= self._last
 
     @property
     def waits_for(self) -> str:
@@ -106,6 +110,10 @@ class Client:
         """Begin, after a while."""
         self._after(self._random.randint(0, self._caller.think), self._next)
 
+    def come_to_an_end(self) -> None:
+        """The faults are over: wait for what was asked, ask for a little more, and let that be all."""
+        self._last = min(self._last, self._sequence + MORE)
+
     def _after(self, delay: Moment, callback: object, *args: object) -> None:
         timeline = self._world.timeline
         timeline.at(timeline.now + delay, None, callback, *args)  # type: ignore[arg-type]
@@ -113,7 +121,7 @@ class Client:
     # One command after another -----------------------------------------------------------
 
     def _next(self) -> None:
-        if self._sequence >= self._caller.commands:
+        if self._sequence >= self._last:
             return
         self._sequence += 1
         value = f"{self.name}.{self._sequence}".encode()

@@ -301,7 +301,10 @@ class World:
                 assert_never(fault)
 
     def _can_spare(self, member: Member) -> bool:
-        """May a node be gone for ever, with those whose disks have rotted before?"""
+        """May a node be gone for ever, with those whose disks have rotted before? One that has not written a line yet
+        never took part, and would be missed in the trace."""
+        if not any(self.traces.glob(f"{member.name}-*")):
+            return False
         return sum(each.is_rotten for each in self.members if each is not member) < self.plan.spared
 
     def _cut(self, fault: plans.Cuts) -> None:
@@ -323,6 +326,8 @@ class World:
         """End all faults, and start whoever is down."""
         self._is_over = True
         self.network.calm()
+        for client in self._clients:
+            client.come_to_an_end()
         for member in self.members:
             member.slowness, member.dies_again = 1, 0
             member.free_disk()

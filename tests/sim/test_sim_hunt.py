@@ -11,7 +11,7 @@ import pytest
 
 from quorate.cli.main import Exit, run
 from quorate.hunt.campaign import Campaign
-from quorate.hunt.find import DRAWING, PLAN, STORY, TRACES
+from quorate.hunt.find import DRAWING, PLAN, STORY, TRACES, written
 from quorate.hunt.mutation import mutated
 from quorate.hunt.shrinking import shrink, size
 from quorate.hunt.trial import Bench
@@ -141,7 +141,9 @@ def test_what_cannot_be_hunted_is_refused_in_a_line(
     assert "Traceback" not in said
 
 
-def test_a_trace_that_nobody_can_read_is_a_failure_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trace_that_nobody_can_read_is_a_failure_and_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A recorder that counts a line twice."""
     write = Recorder.write_whole
 
@@ -150,6 +152,10 @@ def test_a_trace_that_nobody_can_read_is_a_failure_and_no_crash(monkeypatch: pyt
         write(self, step)
 
     monkeypatch.setattr(Recorder, "write_whole", counts_twice)
-    trial = Bench().hold(Plan(seed=1, callers=(Caller(session=True, commands=3, think=1000),)))
+    bench, plan = Bench(), Plan(seed=1, callers=(Caller(session=True, commands=3, think=1000),))
+    trial = bench.hold(plan)
     assert trial.rule == "trace: unreadable"
     assert "/dev/shm" not in trial.complaints[0].sentence
+    assert written(plan, tmp_path, bench).rule == trial.rule
+    assert "trace: unreadable" in (tmp_path / STORY).read_text()
+    assert not (tmp_path / DRAWING).exists()

@@ -156,6 +156,12 @@ def test_bits_rot_on_no_more_disks_than_can_be_spared(
     assert trial.counts["rot"] == plan.spared == spared
 
 
+def test_what_rots_has_taken_part(bench: Bench) -> None:
+    trial = bench.hold(Plan(seed=1, callers=BUSY, faults=(BitsRot(at=0, node=0),)))
+    assert not trial.complaints, trial.complaints[0]
+    assert not trial.counts["rot"]
+
+
 def test_a_node_may_wait_for_its_slow_disk_before_it_stops(bench: Bench) -> None:
     slow = tuple(DiskSlows(at=1_700_000, node=node, lasts=1_000_000, factor=100) for node in (0, 1))
     told_to_lead = tuple(Transfers(at=1_750_000, node=node) for node in (0, 1))
