@@ -156,7 +156,8 @@ class Checkpointer:
         incoming.got_bytes += len(piece.data)
         incoming.unanswered = 0
         if incoming.got_bytes >= incoming.size_bytes:
-            incoming.last = piece  # its line comes when all of it is durable
+            incoming.last = piece  # it is said again when all of it is durable
+            self._outbox.emit(Line("ignore", recv=piece, reason="the last piece of a checkpoint"))
             self._outbox.emit(Install(incoming.slot))
             return
         self._ask(incoming, piece)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
-from ..core.effects import Apply, Effect, Line, Persist, Readable, Refuse, Restore
+from ..core.effects import Apply, Checkpoint, Effect, Install, Line, Persist, Readable, Refuse, Restore
 from ..core.errors import PeerError
 from ..core.events import (
     Announce,
@@ -72,7 +72,7 @@ class Trace(Protocol):
 
     def write(self, line: Line) -> None: ...
 
-    def flush(self) -> None: ...
+    def flush(self, *, all_lines: bool = False) -> None: ...
 
 
 class Source(Protocol):
@@ -273,6 +273,8 @@ class Driver:
                 for ticket in effect.tickets:
                     self._rounds.pop(ticket, None)
             else:
+                if self._trace is not None and isinstance(effect, Checkpoint | Install):
+                    self._trace.flush(all_lines=True)  # what justifies it is there before it is durable
                 self._checkpoints.carry_out(effect)
                 if isinstance(effect, Restore):
                     self.gateway.skipped()

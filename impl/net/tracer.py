@@ -81,13 +81,13 @@ class Tracer:
             digest = self._digests[value] = f"sha256:{sha256(value).hexdigest()}"
         return digest
 
-    def flush(self) -> None:
+    def flush(self, *, all_lines: bool = False) -> None:
         """Hand the lines to the kernel if one of them has a message to another node, which may leave then, whatever
         came of it. Lines that have none wait for those, but no longer than until the next call: a write costs more
-        than a line."""
+        than a line. Where something else rests on them, ask for `all_lines`."""
         if not self._waits or self._recorder is None:
             return
-        if not self._presses:
+        if not (self._presses or all_lines):
             self._presses = True
             return
         self._waits = self._presses = False

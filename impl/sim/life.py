@@ -124,9 +124,9 @@ class WatchedTrace:
         self._tracer.write(line)
         self._lines.append(line)
 
-    def flush(self) -> None:
+    def flush(self, *, all_lines: bool = False) -> None:
         self._life.pass_boundary()
-        self._tracer.flush()
+        self._tracer.flush(all_lines=all_lines)
         lines, self._lines = self._lines, []
         for line in lines:
             self._world.traced(self._node, line)

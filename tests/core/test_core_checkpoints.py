@@ -350,7 +350,10 @@ def test_a_state_that_got_ahead_meanwhile_is_not_restored():
     replica.step(Start(0, 0.5))
     replica.step(Received(Heartbeat(MessageId("a", 1, 1), ONE_A, 2)))
     effects = replica.step(Received(Snapshot(MessageId("a", 1, 2), 2, 4, 0, b"good")))
-    assert [type(e) for e in effects] == [KeepPiece, Install]
+    assert [type(e) for e in effects] == [KeepPiece, Line, Install], (
+        "that it came is said before it is durable"
+    )
+    assert effects[1].recv is not None
     replica.step(Received(Learn(MessageId("a", 1, 3), ((1, "x"), (2, "y")))))
     effects = replica.step(Installed(2))
     assert [e.event for e in effects if isinstance(e, Line)] == ["snapshot", "truncate"]

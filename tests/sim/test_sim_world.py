@@ -121,6 +121,17 @@ def test_a_node_may_die_at_any_boundary(bench: Bench, power: bool, first: int) -
         assert trial.counts["boots"] >= 4, f"boundary {boundary} was never reached"
 
 
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
+def test_a_node_may_die_while_it_writes_a_checkpoint(bench: Bench, power: bool) -> None:
+    """What justifies a checkpoint is in the trace before that is durable: nothing is left unverified."""
+    for boundary in range(150, 170):
+        crash = Crashes(at=400_000, node=0, boundary=boundary, power=power, down=20_000)
+        sizes = Sizes(checkpoint_entries=2, window_batches_max=1, batch_entries_max=1)
+        plan = Plan(seed=7, net=Net(in_order=False), sizes=sizes, callers=(BUSY[0],) * 3, faults=(crash,))
+        trial = bench.hold(plan)
+        assert not trial.complaints, f"boundary {boundary}: {trial.complaints[0]}"
+
+
 @pytest.mark.parametrize(
     "fault",
     [
