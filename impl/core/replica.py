@@ -168,6 +168,12 @@ class Replica:
         """Does it lead, and would a request be proposed at once? Requests had better gather until then."""
         return self._leadership is not None and self._leadership.is_ready
 
+    @property
+    def room(self) -> int:
+        """How many requests it would take now; 0 while it does not lead."""
+        leadership = self._leadership
+        return 0 if leadership is None else max(0, self.config.backlog_entries_max - leadership.waiting)
+
     def status(self) -> Status:
         """How things stand, as far as this node knows."""
         role: Role = "leader" if self._leadership else "candidate" if self._election.candidacy else "follower"
@@ -240,7 +246,7 @@ class Replica:
         if leadership is None:
             self._refuse([ticket for ticket, _ in requests], "this node does not lead")
             return
-        room = max(0, self.config.backlog_entries_max - leadership.waiting)
+        room = self.room
         leadership.take(requests[:room])
         leadership.propose(self._learner.committed)
         self._refuse([ticket for ticket, _ in requests[room:]], "too many commands wait")

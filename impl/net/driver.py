@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Protocol, TypeAlias
@@ -59,7 +60,10 @@ WINDOW_FOLLOWING: Final = 4
 """The same while another node leads: its answers set the pace."""
 
 RESEND_MS: Final = 1000
-"""What a leader was handed and has not committed after so long is handed over again."""
+"""What a leader was handed is handed over again when none of it has been committed for so long."""
+
+HANDED_MAX: Final = 64
+"""Batches of other gateways that wait here for room; what comes then is dropped, and handed over again."""
 
 ROUNDS_A_BOOT: Final = 1 << 32
 """More than any boot comes to."""
@@ -130,6 +134,9 @@ class Driver:
         self._unsynced: list[Persist] = []
         self._syncing: list[Persist] = []
         self._outgoing: dict[str, list[bytes]] = {}
+        self._handed: deque[Value] = deque()
+        """Batches of other gateways that this node, leading, has no room for yet. One that was turned away would leave
+        a gap, and nothing behind it in the same gateway would be applied."""
         self._others_wait = False
         """Did this node, leading, apply batches of other gateways that have not been told so?"""
         self._said_stop = False
@@ -148,7 +155,9 @@ class Driver:
     def run_errand(self, errand: Errand, peer: str) -> None:
         """Do what a peer wants for its clients."""
         if isinstance(errand, Forward):
-            self._post(self._submitted(errand.values))
+            if len(self._handed) < HANDED_MAX:
+                self._handed.extend(errand.values)
+            self.call_turn()
         elif isinstance(errand, AskIndex):
             self._post(self._asked(peer, errand.number))
         else:
@@ -233,16 +242,25 @@ class Driver:
         if status.role == "leader":
             for number in self.gateway.rounds_due():
                 self._step(self._asked(self._node, number))
-            if values := self.gateway.batches_due(WINDOW_LEADING if self.replica.is_ready else 0):
+            if values := self._due():
                 self._step(self._submitted(values))
             if self._others_wait:
                 self._others_wait = False
                 self._step(Announce())
-        elif status.leader is not None and status.leader != self._node:
+            return
+        self._handed.clear()
+        if status.leader is not None and status.leader != self._node:
             for number in self.gateway.rounds_due():
                 self._send(status.leader, AskIndex(number))
-            if values := self.gateway.batches_due(WINDOW_FOLLOWING):
+            if values := self.gateway.batches_due(WINDOW_FOLLOWING, WINDOW_LEADING):
                 self._send(status.leader, Forward(tuple(values)))
+
+    def _due(self) -> list[Value]:
+        """The batches that this node, leading, is to propose next: no more than it would take."""
+        room = self.replica.room
+        handed = [self._handed.popleft() for _ in range(min(room, len(self._handed)))]
+        window = WINDOW_LEADING if self.replica.is_ready else 0
+        return handed + self.gateway.batches_due(window, room - len(handed))
 
     def _submitted(self, values: Iterable[Value]) -> Submitted:
         """Batches under tickets that nobody looks at: a gateway waits until it applies what it wants."""

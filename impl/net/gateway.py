@@ -113,6 +113,8 @@ class Gateway:
         self._waiting_bytes = 0
         self._waiting_since_ms = 0
         self._flights: deque[Flight] = deque()
+        self._progress_ms = 0
+        """When the first of them was last applied."""
         self._held = 0
         self._held_bytes = 0
         self._reads: list[tuple[Asker, Command]] = []
@@ -157,15 +159,17 @@ class Gateway:
 
     # What is due -------------------------------------------------------------------------
 
-    def batches_due(self, window: int) -> list[Value]:
-        """What the leader is to get now: batches that no leader has, and new ones while fewer than `window` are under
-        way."""
-        due = []
+    def batches_due(self, window: int, room: int) -> list[Value]:
+        """What the leader is to get now, `room` batches at most: those that no leader has, and new ones while fewer
+        than `window` are under way. All in order, for one that comes before its predecessor is not applied."""
+        due: list[Value] = []
         for flight in self._flights:
             if flight.sent_ms is None:
+                if len(due) >= room:
+                    return due
                 flight.sent_ms = self._now_ms
                 due.append(flight.value)
-        while self._waiting and len(self._flights) < window:
+        while self._waiting and len(self._flights) < window and len(due) < room:
             flight = self._next_flight()
             flight.sent_ms = self._now_ms
             self._flights.append(flight)
@@ -219,6 +223,7 @@ class Gateway:
             return
         flight = self._flights.popleft()
         assert flight.number == batch.number, "batches are applied in order"
+        self._progress_ms = self._now_ms
         self._held -= flight.commands
         self._held_bytes -= flight.bytes
         for asker, reply in zip(flight.askers, batch.replies, strict=False):
@@ -285,11 +290,16 @@ class Gateway:
         self.flush()
 
     def _is_late(self, under_way: deque[Flight] | deque[Round]) -> bool:
+        """Has nothing come of it for long? Batches may be many: as long as one after the other is applied, none is
+        late."""
         if not under_way:
             return False
         first = under_way[0]
-        sent_ms = first.sent_ms if isinstance(first, Flight) else first.asked_ms
-        return sent_ms is not None and self._now_ms - sent_ms >= self._resend_ms
+        if isinstance(first, Flight):
+            since_ms = None if first.sent_ms is None else max(first.sent_ms, self._progress_ms)
+        else:
+            since_ms = first.asked_ms
+        return since_ms is not None and self._now_ms - since_ms >= self._resend_ms
 
     def _give_up_waiting(self) -> None:
         """No leader was ever given these: they can be forgotten."""

@@ -168,6 +168,11 @@ class Client:
         else:
             self._finish()
 
+    def _ask_again(self, attempt: int) -> None:
+        """Unless it has been answered meanwhile, by whom it was asked before."""
+        if attempt == self._attempt:
+            self._ask()
+
     def answered(self, attempt: Attempt, node: str, reply: Reply) -> None:
         """A node sends an answer."""
         self._world.network.send(node, self.name, partial(self.hear, attempt, reply), once=True)
@@ -191,7 +196,7 @@ class Client:
         self._at += 1
         self._attempt += 1
         if self._repeats:
-            self._after(PAUSE, self._ask)
+            self._after(PAUSE, self._ask_again, self._attempt)
             return
         if not is_open and self._operation is not None:
             self._world.history.drop(self._operation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -62,6 +63,7 @@ class Stage:
         self.disk_error: Exception | None = None
         self.seen = Status("follower", None, None, 0)
         self.is_ready = True
+        self.room = 1000
         self.carried: list[tuple[str, object]] = []
         self._script = script
         self.driver = Driver(self, self, self, KeyValue(), self.carry)  # type: ignore[arg-type]
@@ -375,6 +377,51 @@ def test_what_others_forward_is_proposed_and_they_are_told_when_it_is_committed(
         assert stage.driver.machine.store.items[b"n"][0] == b"1"
 
     run(apply_what_is_submitted, story)
+
+
+def test_what_others_forward_waits_for_room_and_goes_before_what_is_asked_for_here() -> None:
+    first, second, third = (encode(Batch("b.1", number, [INCR])) for number in (1, 2, 3))
+    slots = itertools.count(1)
+
+    def script(event: Event) -> list[Effect]:
+        if not isinstance(event, Submitted):
+            return []
+        return [Apply(tuple((next(slots), value) for _, value in event.requests), {})]
+
+    async def story(stage: Stage) -> None:
+        stage.seen, stage.room = LEADING, 1
+        client = Client(stage)
+        stage.driver.start()
+        stage.driver.gateway.write(client, list(INCR))
+        stage.driver.run_errand(Forward((first, second, third)), "b")
+        for _ in range(4):
+            await asyncio.sleep(0.01)
+            stage.driver.call_turn()
+        await until(lambda: bool(client.replies))
+        assert client.replies == [4]
+
+    stage = run(script, story)
+    submitted = [event.requests for event in stage.events if isinstance(event, Submitted)]
+    assert [len(requests) for requests in submitted] == [1, 1, 1, 1]
+    assert [requests[0][1] for requests in submitted[:3]] == [first, second, third]
+
+
+def test_what_others_forwarded_to_a_node_that_leads_no_more_is_forgotten() -> None:
+    value = encode(Batch("b.1", 1, [INCR]))
+
+    async def story(stage: Stage) -> None:
+        stage.seen, stage.room = LEADING, 0
+        stage.driver.start()
+        stage.driver.run_errand(Forward((value,)), "b")
+        await asyncio.sleep(0.02)
+        stage.seen = FOLLOWING
+        stage.driver.call_turn()
+        await asyncio.sleep(0.02)
+        stage.seen, stage.room = LEADING, 1
+        stage.driver.call_turn()
+        await asyncio.sleep(0.02)
+
+    assert not any(isinstance(event, Submitted) for event in run(apply_what_is_submitted, story).events)
 
 
 def test_reads_wait_for_their_index_and_share_it() -> None:

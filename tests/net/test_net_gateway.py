@@ -42,8 +42,8 @@ class Stage:
         for _ in range(times):
             self.gateway.write(client, [b"INCR", b"n"])
 
-    def due(self, window: int = 64) -> list[Batch]:
-        batches = [decode(value) for value in self.gateway.batches_due(window)]
+    def due(self, window: int = 64, room: int = 64) -> list[Batch]:
+        batches = [decode(value) for value in self.gateway.batches_due(window, room)]
         assert None not in batches
         return batches  # type: ignore[return-value]
 
@@ -92,6 +92,19 @@ def test_the_window_bounds_what_is_under_way_and_the_rest_gathers(stage: Stage) 
     assert len(batch.commands) == 5
 
 
+def test_a_leader_gets_no_more_than_it_has_room_for_and_the_rest_in_order(stage: Stage) -> None:
+    client = Client()
+    for _ in range(4):
+        stage.incr(client)
+        stage.due()
+    stage.gateway.leader_changed()
+    stage.incr(client)
+    assert numbers(stage.due(room=3)) == [1, 2, 3]
+    assert numbers(stage.due(room=0)) == []
+    assert numbers(stage.due(room=1)) == [4]
+    assert numbers(stage.due(room=1)) == [5]
+
+
 def test_a_batch_is_bounded_in_commands_and_bytes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway_module, "BATCH_COMMANDS_MAX", 3)
     monkeypatch.setattr(gateway_module, "BATCH_BYTES_MAX", 1000)
@@ -133,6 +146,20 @@ def test_what_has_no_answer_for_long_is_handed_over_again(stage: Stage) -> None:
     assert stage.due() == []
     stage.gateway.tick(RESEND_MS)
     assert stage.due() == batches
+
+
+def test_as_long_as_one_batch_after_the_other_is_applied_none_is_handed_over_again(stage: Stage) -> None:
+    client = Client()
+    batches = []
+    for _ in range(4):
+        stage.incr(client)
+        batches += stage.due()
+    for number in (0, 1):
+        stage.gateway.tick((number + 1) * (RESEND_MS - 1))
+        stage.apply(batches[number])
+        assert stage.due() == []
+    stage.gateway.tick(3 * RESEND_MS)
+    assert numbers(stage.due()) == [3, 4], "nothing for so long"
 
 
 def test_who_waits_too_long_for_a_leader_is_told_that_nothing_was_done(stage: Stage) -> None:

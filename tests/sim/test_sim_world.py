@@ -27,6 +27,7 @@ from quorate.impl.sim.plan import (
     Sizes,
     Stops,
     SyncFails,
+    Timing,
     Transfers,
     encode,
     kind,
@@ -187,6 +188,32 @@ def test_a_node_may_wait_for_its_slow_disk_before_it_stops(bench: Bench) -> None
     trial = bench.hold(plan)
     assert not trial.complaints, trial.complaints[0]
     assert trial.lasted > plan.ends + 5_000_000, "it did wait"
+
+
+def test_a_leader_with_little_room_catches_up_with_what_it_was_handed(bench: Bench) -> None:
+    """Batches that are turned away leave gaps; what stands behind a gap is not applied; what is handed over again too
+    soon fills the log, and so on for ever."""
+    callers = (
+        Caller(session=True, commands=46, think=5_000, patience=300_000),
+        Caller(session=True, commands=22, think=5_000, patience=300_000, roams=True),
+        Caller(session=True, commands=5, think=5_000, patience=50_000, roams=True),
+        Caller(session=True, commands=58, think=200_000, patience=1_000_000, roams=True),
+        Caller(session=True, commands=23, think=0, patience=50_000),
+    )
+    plan = Plan(
+        seed=100602,
+        nodes=2,
+        ends=891_000,
+        timing=Timing(election_ms_min=250, election_ms_max=500, quorum_ms=3000, patience_ms=500),
+        sizes=Sizes(batch_entries_max=1, window_batches_max=2, backlog_entries_max=2, segment_bytes=2048),
+        disks=Disks(sync_min=2_000, sync_max=60_000),
+        net=Net(delay_min=200, delay_max=4_000),
+        callers=callers,
+        faults=(Stops(at=608_885, node=1, down=1_000), Stops(at=686_362, node=0)),
+    )
+    trial = bench.hold(plan)
+    assert not trial.complaints, trial.complaints[0]
+    assert trial.slots < 3 * trial.operations
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
