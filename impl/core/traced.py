@@ -60,8 +60,9 @@ def as_traced(line: Line, rows: Rows | None = None) -> Struct:
     """The line, all but what numbers it; entries and reports as `rows` shows them. A piece of a checkpoint is shown
     without what it holds."""
     traced = _LINE(*astuple(line))
-    traced.recv = UNSET if line.recv is None else _message(line.recv, UNSET, rows)
-    traced.send = [_message(sent.message, sent.to, rows) for sent in line.send] if line.send else UNSET
+    recv, send = line.recv, line.send
+    traced.recv = UNSET if recv is None else _message(recv, UNSET, rows)
+    traced.send = [_message(sent.message, sent.to, rows) for sent in send] if send else UNSET
     if rows is not None:
         if line.entries is not UNSET:
             traced.entries = rows(line.entries)

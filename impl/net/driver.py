@@ -197,6 +197,8 @@ class Driver:
     def _tick(self) -> None:
         if not self.ended.done():
             now_ms = self._now_ms()
+            if self._trace is not None:
+                self._trace.flush(all_lines=True)
             self.gateway.tick(now_ms)
             self._post(Tick(now_ms, self._draw()))
             self._loop.call_later(self._tick_s, self._tick)

@@ -1,6 +1,6 @@
 """The node's trace: every line goes to the recorder, and if the recorder cannot keep up the trace ends, not the node.
 
-A line that has a message to another node is in the file before that leaves; one that has none may come a turn later.
+A line that has a message to another node is in the file before that leaves; one that has none may come a tick later.
 
 A value that is large stands in every line that speaks of it, several times a node. So a trace has a digest of it
 (SHA-256), unless a person wants values whole; all nodes must do the same, for a message must be received as it was
@@ -48,7 +48,7 @@ class Tracer:
         self._waits = False
         """Are there lines that were not handed to the kernel?"""
         self._presses = False
-        """Must they be at the next `flush`?"""
+        """Does one of them have a message to another node?"""
 
     @property
     def is_on(self) -> bool:
@@ -59,8 +59,9 @@ class Tracer:
         """Keep a line for `flush`."""
         if self._recorder is not None:
             self._waits = True
-            if line.send and not self._presses:
-                self._presses = any(sent.to != self._alone for sent in line.send)
+            for sent in line.send:
+                if sent.to != self._alone:
+                    self._presses = True
             self._recorder.write_whole(as_traced(line, self._show))
 
     def _shown(self, rows: tuple[Row, ...]) -> Sequence[Row]:
@@ -83,12 +84,9 @@ class Tracer:
 
     def flush(self, *, all_lines: bool = False) -> None:
         """Hand the lines to the kernel if one of them has a message to another node, which may leave then, whatever
-        came of it. Lines that have none wait for those, but no longer than until the next call: a write costs more
-        than a line. Where something else rests on them, ask for `all_lines`."""
-        if not self._waits or self._recorder is None:
-            return
-        if not (self._presses or all_lines):
-            self._presses = True
+        came of it. Those before that have none wait for it: a write costs more than a line. Where something else rests
+        on them, and now and then where nothing does, ask for `all_lines`."""
+        if not self._waits or self._recorder is None or not (self._presses or all_lines):
             return
         self._waits = self._presses = False
         began = time.monotonic()
