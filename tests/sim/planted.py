@@ -232,7 +232,7 @@ def leader_serves_before_reconciling(patch: Patch) -> None:
     patch.setattr(replica_module, "reconciled", lambda promises, committed: [])
 
 
-@planted(HISTORY, seeds=range(4, 44), plan=quarrelsome)
+@planted(HISTORY, seeds=range(52, 92), plan=quarrelsome)
 def reads_served_before_reconciling(patch: Patch) -> None:
     """A leader answers reads before it has committed what its predecessors may have."""
 

@@ -23,14 +23,15 @@ SEEDS: dict[str, int] = {
     sights.INSTALLED: 86,
     sights.TWO_LEADERS: 108,
     sights.DISK_FULL: 112,
+    sights.TORN_ACCEPTANCE: 146,
     sights.TWO_BALLOTS: 151,
     sights.LEFT: 203,
-    sights.TORN_ACCEPTANCE: 349,
+    sights.TORN_PROMISE: 287,
     sights.RETRIED: 391,
-    sights.UNPROMISED: 429,
     sights.RESENT: 430,
     sights.TWICE: 449,
     sights.BEHIND: 483,
+    sights.UNPROMISED: 544,
 }
 """Runs of the swarm."""
 
@@ -64,13 +65,6 @@ DIRECTED: dict[str, Plan] = {
             Transfers(at=850_000, node=1),
             Cuts(at=950_000, sources=(1,), lasts=600_000),
         ),
-    ),
-    sights.TORN_PROMISE: Plan(
-        seed=109,
-        ends=700_000,
-        timing=QUICK,
-        callers=EAGER[:1],
-        faults=(Crashes(at=50_000, node=1, boundary=37, power=False, down=50_000),),
     ),
     sights.GAP: Plan(
         seed=2,
