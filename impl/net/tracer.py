@@ -45,8 +45,9 @@ class Tracer:
         self._rows: tuple[Row, ...] = ()
         self._rows_shown: list[Row] = []
         self._alone = (recorder.node,)
-        self._waits = False
-        """Are there lines that were not handed to the kernel?"""
+        self._lines: list[Line] = []
+        """What was not handed to the kernel yet. All of it is put into words at once: one line after the other takes a
+        fraction of what it takes between other things."""
         self._presses = False
         """Does one of them have a message to another node?"""
 
@@ -58,11 +59,16 @@ class Tracer:
     def write(self, line: Line) -> None:
         """Keep a line for `flush`."""
         if self._recorder is not None:
-            self._waits = True
+            self._lines.append(line)
             for sent in line.send:
                 if sent.to != self._alone:
                     self._presses = True
-            self._recorder.write_whole(as_traced(line, self._show))
+
+    def _format(self, recorder: Recorder) -> None:
+        """Give the recorder what waits."""
+        lines, self._lines = self._lines, []
+        for line in lines:
+            recorder.write_whole(as_traced(line, self._show))
 
     def _shown(self, rows: tuple[Row, ...]) -> Sequence[Row]:
         """Rows with their values as the trace has them; the same rows stand in several lines within a moment."""
@@ -86,9 +92,10 @@ class Tracer:
         """Hand the lines to the kernel if one of them has a message to another node, which may leave then, whatever
         came of it. Those before that have none wait for it: a write costs more than a line. Where something else rests
         on them, and now and then where nothing does, ask for `all_lines`."""
-        if not self._waits or self._recorder is None or not (self._presses or all_lines):
+        if not self._lines or self._recorder is None or not (self._presses or all_lines):
             return
-        self._waits = self._presses = False
+        self._presses = False
+        self._format(self._recorder)
         began = time.monotonic()
         try:
             self._recorder.flush()
@@ -103,6 +110,7 @@ class Tracer:
         """End the file."""
         if self._recorder is not None:
             try:
+                self._format(self._recorder)
                 self._recorder.close()
             except TraceError as error:
                 self._give_up(str(error))
