@@ -1,6 +1,6 @@
 """How long a node takes to start again after much history: with checkpoints, and with its whole log.
 
-    ./dev bench restart [COMMANDS ...]
+    ./dev bench restart [COMMANDS ...] [--json FILE]
 
 A history of so many commands, 100-byte values under 100,000 keys, is written to a data folder by a replica of its own,
 in this process, 256 to a batch, with and without checkpoints (20,000 slots apart, the default, if the log is also a
@@ -11,13 +11,16 @@ is a folder with nothing in it; `inf` is more than a minute.  Wall clock, median
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
+import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from quorate.impl.client import NoAnswer, ask_status
 from quorate.impl.core.effects import Apply, Checkpoint, Effect, Persist, Truncate
@@ -34,6 +37,8 @@ KEYS = 100_000
 CLIENTS = 16
 BATCH = 256
 STARTS = 3
+
+Row = dict[str, Any]
 
 
 class Writer:
@@ -125,8 +130,8 @@ def start(cluster: LocalCluster) -> tuple[float, float]:
         cluster.kill("a")
 
 
-def measure(count: int, checkpoint_entries: int) -> None:
-    """Print a row."""
+def measure(count: int, checkpoint_entries: int) -> Row:
+    """Print a row, and give it."""
     with tempfile.TemporaryDirectory() as folder:
         flags = {"checkpoint_entries": checkpoint_entries}
         cluster = LocalCluster(Path(folder), ("a",), trace=False, flags=flags)
@@ -136,14 +141,30 @@ def measure(count: int, checkpoint_entries: int) -> None:
     print(
         f"{count:>9}  {checkpoints:>11}  {size / 2**20:>9.0f}  {recovered:>9.2f}  {stored:>6.2f}", flush=True
     )
+    return {
+        "commands": count,
+        "checkpoint_entries": checkpoint_entries,
+        "checkpoints": checkpoints,
+        "bytes": size,
+        "recovered_s": recovered,
+        "stored_s": None if stored == float("inf") else stored,
+    }
 
 
-def main(sizes: list[int]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./dev bench restart", description=__doc__)
+    parser.add_argument("commands", nargs="*", type=int, default=list(SIZES))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
+    given = parser.parse_args()
     print(f"{'commands':>9}  {'checkpoints':>11}  {'disk, MiB':>9}  {'recovered':>9}  {'stored':>6}")
-    for size in sizes:
-        for checkpoint_entries in (20_000, 0) if size else (20_000,):
-            measure(size, checkpoint_entries)
+    rows = [
+        measure(size, checkpoint_entries)
+        for size in given.commands
+        for checkpoint_entries in ((20_000, 0) if size else (20_000,))
+    ]
+    if given.json is not None:
+        given.json.write_text(json.dumps({"load": os.getloadavg(), "rows": rows}, indent=1))
 
 
 if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]] or list(SIZES))
+    main()

@@ -1,6 +1,8 @@
-"""Draws what `bench serve --json` wrote: rates and latencies of each system, and what elections took.
+"""Draws what `bench serve --json` wrote: rates and latencies of each system, what elections took, and what restarts do.
 
-    ./dev run python bench/serve_plots.py FILE.json [--into docs/plots]
+    ./dev run python bench/serve_plots.py FILE.json ... [--into docs/plots]
+
+Several files are taken together, those of `bench restart --json` among them.
 
 It shows the median of each load's runs, with the smallest and the largest.  It measures nothing.  matplotlib comes with
 the extra `bench`.
@@ -21,7 +23,7 @@ COLOURS = {"quorate": "tab:blue", "etcd": "tab:red"}
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--into", type=Path, default=Path("docs/plots"))
     given = parser.parse_args()
     try:
@@ -29,12 +31,15 @@ def main() -> int:
     except ImportError:
         print("plots need matplotlib: ./dev run pip install 'matplotlib>=3.8,<4'", file=sys.stderr)
         return 2
-    runs = json.loads(given.file.read_text())["runs"]
+    found = [json.loads(file.read_text()) for file in given.files]
+    runs = [run for one in found for run in one.get("runs", ())]
+    restarts = [row for one in found for row in one.get("rows", ())]
     plots = importlib.import_module("matplotlib.pyplot")
-    figure, axes = plots.subplots(1, 3, figsize=(13, 4))
-    spread(axes[0], runs, "rate", "SETs a second")
-    spread(axes[1], runs, "p50_ms", "median latency of a SET, ms")
-    elections(axes[2], runs)
+    figure, axes = plots.subplots(2, 2, figsize=(10, 7.5))
+    spread(axes[0][0], runs, "rate", "SETs a second")
+    spread(axes[0][1], runs, "p50_ms", "median latency of a SET, ms")
+    elections(axes[1][0], runs)
+    recovery(axes[1][1], restarts)
     figure.tight_layout()
     given.into.mkdir(parents=True, exist_ok=True)
     figure.savefig(given.into / "serve.png", dpi=100)
@@ -68,6 +73,24 @@ def elections(axis: Any, runs: list[dict[str, Any]]) -> None:
     took = [seconds for run in runs if run["system"] == "elections" for seconds in run["seconds"]]
     axis.hist(took, bins=[step / 20 for step in range(31)], color=COLOURS["quorate"])
     axis.set_title("leader killed: seconds until another answers")
+
+
+def recovery(axis: Any, rows: list[dict[str, Any]]) -> None:
+    """How long a node takes until it stores again, over its history."""
+    stored = [row for row in rows if row["stored_s"] is not None]
+    for checkpoints, label, colour in (
+        (True, "with checkpoints", "tab:blue"),
+        (False, "whole log", "tab:grey"),
+    ):
+        chosen = [row for row in stored if row["commands"] == 0 or (row["checkpoints"] > 0) == checkpoints]
+        chosen.sort(key=lambda row: row["commands"])
+        took = [row["stored_s"] for row in chosen]
+        axis.plot([row["commands"] for row in chosen], took, marker="o", label=label, color=colour)
+    axis.set_xlabel("commands")
+    axis.set_title("restart: seconds until it stores again")
+    axis.set_ylim(bottom=0)
+    if rows:
+        axis.legend()
 
 
 if __name__ == "__main__":
