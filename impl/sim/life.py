@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ..core.effects import Line
 from ..core.records import Record
@@ -19,35 +18,23 @@ from ..net.tracer import Tracer
 from ..net.worker import Done, Job
 from ..storage import DiskFull, DurableLog
 from . import sights
-from .plan import Plan
 from .sights import Watch
 from .timeline import Crash, Moment, Timeline
-
-if TYPE_CHECKING:
-    from .member import Member
 
 T = TypeVar("T")
 
 
 class World(Protocol):
-    """Of the world, what a node reaches."""
+    """Of the world, what a life reaches."""
 
-    plan: Plan
     timeline: Timeline
-    traces: Path
     watch: Watch
-
-    def carry(self, sender: str, receiver: str, payload: bytes) -> None: ...
 
     def applied(self, node: str, slot: int, value: bytes, applied: Applied | None) -> None: ...
 
     def restored(self, node: str, machine: KeyValue) -> None: ...
 
     def traced(self, node: str, line: Line) -> None: ...
-
-    def died(self, member: Member) -> None: ...
-
-    def ended(self, member: Member, error: BaseException | None) -> None: ...
 
     def complain(self, rule: str, sentence: str) -> None: ...
 

@@ -29,9 +29,11 @@ from ..net.tracer import Tracer
 from ..net.wire import AskIndex, Forward, TellIndex, decode_message
 from ..net.worker import Worker
 from ..storage import Identity, Opened, StorageError
+from . import life as lives
 from . import sights
 from .disk import SimulatedDisk
-from .life import Life, SimulatedWorker, Suspect, WatchedLog, WatchedMachine, WatchedTrace, World
+from .life import Life, SimulatedWorker, Suspect, WatchedLog, WatchedMachine, WatchedTrace
+from .plan import Plan
 from .timeline import Clock, Crash, Moment, NodeLoop
 
 CLUSTER: Final = "simulated"
@@ -49,6 +51,19 @@ class Asker(Protocol):
     def answer(self, reply: Reply) -> None: ...
 
     def flush(self) -> None: ...
+
+
+class World(lives.World, Protocol):
+    """Of the world, what a node reaches."""
+
+    plan: Plan
+    traces: Path
+
+    def carry(self, sender: str, receiver: str, payload: bytes) -> None: ...
+
+    def died(self, member: Member) -> None: ...
+
+    def ended(self, member: Member, error: BaseException | None) -> None: ...
 
 
 class Member:
