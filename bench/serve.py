@@ -36,7 +36,7 @@ from quorate.impl.net.cluster import LocalCluster
 
 HERE = Path(__file__).parent
 REPETITIONS = 3
-TURNS = 7
+TURNS = 15
 CHURN_S = 60.0
 LOADS = (("set", 1, 1, 3_000), ("set", 64, 1, 30_000), ("set", 256, 1, 40_000), ("get", 64, 1, 40_000))
 PIPELINED = (("set", 50, 16, 200_000), ("get", 50, 16, 200_000))
@@ -232,27 +232,39 @@ def summary(runs: Runs) -> None:
 
 
 def tracing(folder: Path, runs: Runs, divisor: int) -> None:
-    """What recording a trace takes of the processor: two clusters side by side, loaded in turn, one of them traced."""
+    """What recording a trace takes of the rate and of the processor: two clusters side by side, loaded in turn, one of
+    them traced."""
     with quorate(folder / "plain") as plain, quorate(folder / "traced", traced=True) as traced:
         for request, clients, pipelined, count in (LOADS[1], PIPELINED[0]):
             costs: dict[str, list[float]] = {"plain": [], "traced": []}
+            rates: dict[str, list[float]] = {"plain": [], "traced": []}
             for _ in range(TURNS):
                 for name, (run, pids) in (("plain", plain), ("traced", traced)):
                     before = sum(map(cpu_s, pids))
-                    run(request, clients, pipelined, count // divisor)
+                    rates[name].append(run(request, clients, pipelined, count // divisor).rate)
                     costs[name].append((sum(map(cpu_s, pids)) - before) / (count // divisor) * 1e6)
-            runs.append({"system": "tracing", "request": request, "flying": clients * pipelined, **costs})
-            shares = [
-                with_it / without - 1
-                for with_it, without in zip(costs["traced"], costs["plain"], strict=True)
-            ]
+            runs.append(
+                {
+                    "system": "tracing",
+                    "request": request,
+                    "flying": clients * pipelined,
+                    **costs,
+                    "rates": rates,
+                }
+            )
             print(
                 f"tracing: {request}, {clients} clients, {pipelined} at a time: "
-                f"{statistics.median(costs['plain']):.0f} "
-                f"us of processor time a request without, {statistics.median(costs['traced']):.0f} with; "
-                f"{statistics.median(shares):+.0%} (median of {TURNS} pairs)",
+                f"requests/s {_compared(rates)}; us of processor time a request {_compared(costs)} "
+                f"(medians of {TURNS}, and of their {TURNS} ratios)",
                 flush=True,
             )
+
+
+def _compared(found: dict[str, list[float]]) -> str:
+    """What it is without a trace and with one, and the median of the ratios of those measured one after the other."""
+    ratios = [with_it / without for with_it, without in zip(found["traced"], found["plain"], strict=True)]
+    without, with_it = statistics.median(found["plain"]), statistics.median(found["traced"])
+    return f"{without:,.0f} without, {with_it:,.0f} with, {statistics.median(ratios) - 1:+.0%}"
 
 
 if __name__ == "__main__":
