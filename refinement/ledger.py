@@ -36,8 +36,13 @@ class UnfitSpecification(Exception):
 PLAIN = (multipaxos.prepare, multipaxos.promise, multipaxos.propose, multipaxos.accept)
 WITH_CHECKPOINTS = (*PLAIN, checkpoint.checkpoint, checkpoint.install, checkpoint.truncate)
 
-WAYS: Mapping[str, Sequence[Sequence[int]]] = {"reported": [(0, 1), (0, 1, 2)], "covered": [(0, 1)]}
-"""A promise reports one acceptance a slot, so nothing is gained by finding it by its value as well."""
+WAYS: Mapping[str, Sequence[Sequence[int]]] = {
+    "proposed": [(0,), (0, 1)],
+    "reported": [(0, 1), (0, 1, 2)],
+    "covered": [(0, 1)],
+}
+"""Proposals are looked for by slot where a checkpoint covers it or all forget it. A promise reports one acceptance a
+slot, so nothing is gained by finding it by its value as well."""
 
 
 class Ledger:

@@ -91,7 +91,7 @@ class Recorder:
 
     def write_whole(self, step: Fields) -> None:
         """Append one step that is the line already, all but the fields that number it: `event`, what that carries, and
-        `recv` and `send` where there are messages. For whoever has structs of just this form: nothing is copied."""
+        `recv` and `send` where there are messages. For whoever has structs of just this form."""
         if self._closed:
             raise CannotRecord(str(self.path), "the recorder is closed", "write to it before closing it")
         self._lines += b"%b%d,%b\n" % (self._head, self.seq + 1, self._encode(step)[1:])

@@ -6,7 +6,7 @@ through what it is given, answers through the gateway. One round of it, a *turn*
 1. step the replica for everything that waits, then for what the gateway's clients want: all of it in one batch, and
    only when the leader could propose it at once, so the disk sets the pace and what waits for it makes one batch the
    larger;
-2. write the trace, then let messages and answers go;
+2. write what the trace must have of it, then let messages and answers go;
 3. hand the records of all these steps to the disk's own thread as one batch: one write, one sync, beside the event loop
    and beside what the peers now do. While one batch is being synced the next one gathers.
 
@@ -62,8 +62,8 @@ WINDOW_FOLLOWING: Final = 4
 RESEND_MS: Final = 1000
 """What a leader was handed is handed over again when none of it has been committed for so long."""
 
-HANDED_MAX: Final = 64
-"""Batches of other gateways that wait here for room; what comes then is dropped, and handed over again."""
+HANDED_MAX: Final = 1024
+"""More batches of other gateways than can wait here for room, each once: none has over `WINDOW_LEADING` under way."""
 
 ROUNDS_A_BOOT: Final = 1 << 32
 """More than any boot comes to."""
@@ -126,6 +126,8 @@ class Driver:
         self._carry = carry
         self._tick_s = max(1, config.heartbeat_ms // 4) / 1000
         self._turn_is_due = False
+        self._ticked = False
+        """Has a tick come since the last turn?"""
         self._waiting: list[tuple[Event, Source | None]] = []
         self._tickets = 0
         self._rounds: dict[int, tuple[str, int]] = {}
@@ -137,6 +139,7 @@ class Driver:
         self._handed: deque[Value] = deque()
         """Batches of other gateways that this node, leading, has no room for yet. One that was turned away would leave
         a gap, and nothing behind it in the same gateway would be applied."""
+        self._others_go_first = True
         self._others_wait = False
         """Did this node, leading, apply batches of other gateways that have not been told so?"""
         self._said_stop = False
@@ -155,8 +158,9 @@ class Driver:
     def run_errand(self, errand: Errand, peer: str) -> None:
         """Do what a peer wants for its clients."""
         if isinstance(errand, Forward):
-            if len(self._handed) < HANDED_MAX:
-                self._handed.extend(errand.values)
+            for value in errand.values:
+                if value not in self._handed and len(self._handed) < HANDED_MAX:
+                    self._handed.append(value)
             self.call_turn()
         elif isinstance(errand, AskIndex):
             self._post(self._asked(peer, errand.number))
@@ -197,9 +201,7 @@ class Driver:
     def _tick(self) -> None:
         if not self.ended.done():
             now_ms = self._now_ms()
-            if self._trace is not None:
-                self._trace.flush(all_lines=True)
-            self.gateway.tick(now_ms)
+            self._ticked = True
             self._post(Tick(now_ms, self._draw()))
             self._loop.call_later(self._tick_s, self._tick)
 
@@ -213,6 +215,8 @@ class Driver:
         if self.ended.done():
             return
         try:
+            if self._ticked:
+                self.gateway.tick(self._now_ms())
             waiting, self._waiting = self._waiting, []
             for event, source in waiting:
                 self._step(event, source)
@@ -258,11 +262,19 @@ class Driver:
                 self._send(status.leader, Forward(tuple(values)))
 
     def _due(self) -> list[Value]:
-        """The batches that this node, leading, is to propose next: no more than it would take."""
+        """The batches that this node, leading, is to propose next, no more than it would take. Where there is no room
+        for all, those of others and its own take turns."""
         room = self.replica.room
-        handed = [self._handed.popleft() for _ in range(min(room, len(self._handed)))]
         window = WINDOW_LEADING if self.replica.is_ready else 0
-        return handed + self.gateway.batches_due(window, room - len(handed))
+        due = self._take_handed(room) if self._others_go_first else []
+        due += self.gateway.batches_due(window, room - len(due))
+        due += self._take_handed(room - len(due))
+        if len(due) == room:
+            self._others_go_first = not self._others_go_first
+        return due
+
+    def _take_handed(self, room: int) -> list[Value]:
+        return [self._handed.popleft() for _ in range(min(room, len(self._handed)))]
 
     def _submitted(self, values: Iterable[Value]) -> Submitted:
         """Batches under tickets that nobody looks at: a gateway waits until it applies what it wants."""
@@ -342,9 +354,11 @@ class Driver:
         self._outgoing.setdefault(node, []).append(encode_frame(encode(errand)))
 
     def _release(self) -> None:
-        """What has been decided becomes visible: first in the trace, then to others."""
+        """What has been decided becomes visible to others, and before that, as far as other nodes hear of it, in the
+        trace."""
         if self._trace is not None:
-            self._trace.flush()
+            self._trace.flush(all_lines=self._ticked)
+            self._ticked = False
         outgoing, self._outgoing = self._outgoing, {}
         for node, frames in outgoing.items():
             self._carry(node, b"".join(frames))

@@ -114,7 +114,7 @@ class Gateway:
         self._waiting_since_ms = 0
         self._flights: deque[Flight] = deque()
         self._progress_ms = 0
-        """When the first of them was last applied."""
+        """When one of them was last known to be applied."""
         self._held = 0
         self._held_bytes = 0
         self._reads: list[tuple[Asker, Command]] = []
@@ -235,6 +235,7 @@ class Gateway:
         done = self._machine.gateways.get(self.name, 0)
         while self._flights and self._flights[0].number <= done:
             flight = self._flights.popleft()
+            self._progress_ms = self._now_ms
             self._held -= flight.commands
             self._held_bytes -= flight.bytes
             self._fail(flight.askers, RESULT_LOST)
@@ -268,16 +269,24 @@ class Gateway:
 
     def leader_changed(self) -> None:
         """Whoever leads now has nothing of what is under way."""
+        self._hand_over_again()
+        self._ask_again()
+
+    def _hand_over_again(self) -> None:
         for flight in self._flights:
             flight.sent_ms = None
+
+    def _ask_again(self) -> None:
         for one in self._rounds:
             one.asked_ms = None
 
     def tick(self, now_ms: int) -> None:
         """Hand over again what has no answer for long; tell who has waited too long."""
         self._now_ms = now_ms
-        if self._is_late(self._flights) or self._is_late(self._rounds):
-            self.leader_changed()
+        if self._is_stuck:
+            self._hand_over_again()
+        if any(one.index is None and self._is_long_ago(one.asked_ms) for one in self._rounds):
+            self._ask_again()
         for flight in self._flights:
             if flight.askers and now_ms - flight.begun_ms >= self._patience_ms:
                 self._fail(flight.askers, UNCERTAIN)
@@ -289,17 +298,18 @@ class Gateway:
             self._give_up_waiting()
         self.flush()
 
-    def _is_late(self, under_way: deque[Flight] | deque[Round]) -> bool:
-        """Has nothing come of it for long? Batches may be many: as long as one after the other is applied, none is
-        late."""
-        if not under_way:
-            return False
-        first = under_way[0]
-        if isinstance(first, Flight):
-            since_ms = None if first.sent_ms is None else max(first.sent_ms, self._progress_ms)
-        else:
-            since_ms = first.asked_ms
-        return since_ms is not None and self._now_ms - since_ms >= self._resend_ms
+    @property
+    def _is_stuck(self) -> bool:
+        """Has the leader had batches for long, and has none been applied for as long? They may be many: as long as one
+        after the other is applied, none is late."""
+        return (
+            bool(self._flights)
+            and self._is_long_ago(self._flights[0].sent_ms)
+            and self._is_long_ago(self._progress_ms)
+        )
+
+    def _is_long_ago(self, then_ms: int | None) -> bool:
+        return then_ms is not None and self._now_ms - then_ms >= self._resend_ms
 
     def _give_up_waiting(self) -> None:
         """No leader was ever given these: they can be forgotten."""

@@ -89,9 +89,9 @@ class Tracer:
         return digest
 
     def flush(self, *, all_lines: bool = False) -> None:
-        """Hand the lines to the kernel if one of them has a message to another node, which may leave then, whatever
-        came of it. Those before that have none wait for it: a write costs more than a line. Where something else rests
-        on them, and now and then where nothing does, ask for `all_lines`."""
+        """Hand all lines to the kernel if one of them has a message to another node, which may leave then, whatever
+        came of it. Without such a line they wait: a write costs more than a line. Where something else rests on them,
+        and now and then where nothing does, ask for `all_lines`."""
         if not self._lines or self._recorder is None or not (self._presses or all_lines):
             return
         self._presses = False

@@ -97,7 +97,7 @@ class SimulatedWorker:
 
 
 class WatchedTrace:
-    """A node's trace, of which the world sees each line that reached the kernel."""
+    """A node's trace, of which the world sees each line when what hangs on it may be seen by others."""
 
     def __init__(self, world: World, life: Life, node: str, tracer: Tracer) -> None:
         self._world = world

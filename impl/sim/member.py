@@ -94,6 +94,7 @@ class Member:
         self._durable: WatchedLog | None = None
         """The log of its life, or of its last."""
         self._recorder: Recorder | None = None
+        self._tracer: Tracer | None = None
 
     @property
     def up(self) -> bool:
@@ -120,7 +121,7 @@ class Member:
         """Begin a life, if what the disk holds allows it."""
         assert self._life is None, f"{self.name} is up"
         world, plan = self._world, self._world.plan
-        self.refused = self._recorder = None
+        self.refused = self._recorder = self._tracer = None
         life = self._life = Life(self.crash)
         life.fuse, self.dies_again = self.dies_again, 0
         machine = WatchedMachine(world, self.name)
@@ -136,12 +137,13 @@ class Member:
             self.crash()
             return
         self.boots += 1
-        recorder = self._recorder = Recorder(world.traces, self.name, opened.boot)
+        self._recorder = Recorder(world.traces, self.name, opened.boot)
+        self._tracer = Tracer(self._recorder)
         loop = NodeLoop(world.timeline, life, self.clock)
         self._driver = Driver(
             Replica(self._config(opened.boot), opened.state),
             durable,
-            WatchedTrace(world, life, self.name, Tracer(recorder)),
+            WatchedTrace(world, life, self.name, self._tracer),
             machine,
             partial(self._carry, life),
             patience_ms=plan.timing.patience_ms,
@@ -212,8 +214,8 @@ class Member:
             except StorageError as late:
                 error = late
         if error is None:
-            if self._recorder is not None:
-                self._recorder.close()
+            if self._tracer is not None:
+                self._tracer.close()
             self._end()
         else:
             self.power = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,15 @@ def rows(judge: Judge, upto: int) -> int:
         for relation, column in SLOT_COLUMN.items()
         for row in judge.ledger.machine.rows(relation)
     )
+
+
+def test_nothing_that_the_judge_asks_goes_through_all_rows() -> None:
+    """A line costs what it touches: a loop over a whole relation, at every slot of a checkpoint, took hours once."""
+    printed = "\n".join(Judge().ledger.machine._printer.done)
+    functions = re.split(r"\n(?=def )", printed)
+    assert len(functions) > 20
+    loops = [text.partition("(")[0] for text in functions if re.search(r"in rows_\w+(\.items\(\))?:", text)]
+    assert not loops
 
 
 def judged(file: Path) -> Judge:

@@ -64,6 +64,7 @@ class Stage:
         self.seen = Status("follower", None, None, 0)
         self.is_ready = True
         self.room = 1000
+        self.whole_flushes = 0
         self.carried: list[tuple[str, object]] = []
         self._script = script
         self.driver = Driver(self, self, self, KeyValue(), self.carry)  # type: ignore[arg-type]
@@ -91,7 +92,8 @@ class Stage:
     def write(self, line: Line) -> None:
         self.happened.append(line.event)
 
-    def flush(self) -> None:
+    def flush(self, *, all_lines: bool = False) -> None:
+        self.whole_flushes += all_lines
         if self.happened and self.happened[-1] != "flush":
             self.happened.append("flush")
 
@@ -379,7 +381,7 @@ def test_what_others_forward_is_proposed_and_they_are_told_when_it_is_committed(
     run(apply_what_is_submitted, story)
 
 
-def test_what_others_forward_waits_for_room_and_goes_before_what_is_asked_for_here() -> None:
+def test_where_room_is_little_what_others_forward_and_what_is_asked_for_here_take_turns() -> None:
     first, second, third = (encode(Batch("b.1", number, [INCR])) for number in (1, 2, 3))
     slots = itertools.count(1)
 
@@ -398,12 +400,30 @@ def test_what_others_forward_waits_for_room_and_goes_before_what_is_asked_for_he
             await asyncio.sleep(0.01)
             stage.driver.call_turn()
         await until(lambda: bool(client.replies))
-        assert client.replies == [4]
+        assert client.replies == [2]
 
     stage = run(script, story)
     submitted = [event.requests for event in stage.events if isinstance(event, Submitted)]
     assert [len(requests) for requests in submitted] == [1, 1, 1, 1]
-    assert [requests[0][1] for requests in submitted[:3]] == [first, second, third]
+    assert [submitted[number][0][1] for number in (0, 2, 3)] == [first, second, third]
+
+
+def test_what_is_forwarded_again_while_it_waits_is_proposed_once() -> None:
+    first, second = (encode(Batch("b.1", number, [INCR])) for number in (1, 2))
+
+    async def story(stage: Stage) -> None:
+        stage.seen, stage.room = LEADING, 0
+        stage.driver.start()
+        stage.driver.run_errand(Forward((first,)), "b")
+        stage.driver.run_errand(Forward((first, second)), "b")
+        await asyncio.sleep(0.02)
+        stage.room = 10
+        stage.driver.call_turn()
+        await until(lambda: any(isinstance(event, Submitted) for event in stage.events))
+
+    stage = run(apply_what_is_submitted, story)
+    [submitted] = [event for event in stage.events if isinstance(event, Submitted)]
+    assert [value for _, value in submitted.requests] == [first, second]
 
 
 def test_what_others_forwarded_to_a_node_that_leads_no_more_is_forgotten() -> None:
@@ -422,6 +442,19 @@ def test_what_others_forwarded_to_a_node_that_leads_no_more_is_forgotten() -> No
         await asyncio.sleep(0.02)
 
     assert not any(isinstance(event, Submitted) for event in run(apply_what_is_submitted, story).events)
+
+
+def test_with_a_tick_every_line_goes_to_the_kernel_and_otherwise_only_what_others_hear_of() -> None:
+    async def story(stage: Stage) -> None:
+        stage.driver.start()
+        await asyncio.sleep(0.02)
+        for number in range(1, 4):
+            stage.driver.receive(heartbeat(number), stage)
+            await asyncio.sleep(0.01)
+        assert not stage.whole_flushes
+        await until(lambda: stage.whole_flushes == 1)
+
+    run(lambda event: [], story)
 
 
 def test_reads_wait_for_their_index_and_share_it() -> None:

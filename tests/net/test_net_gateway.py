@@ -162,6 +162,24 @@ def test_as_long_as_one_batch_after_the_other_is_applied_none_is_handed_over_aga
     assert numbers(stage.due()) == [3, 4], "nothing for so long"
 
 
+def test_a_round_that_is_late_is_asked_for_again_and_nothing_else(stage: Stage) -> None:
+    client = Client()
+    stage.incr(client)
+    [batch] = stage.due()
+    stage.gateway.read(client, [b"GET", b"n"])
+    [number] = stage.gateway.rounds_due()
+    stage.gateway.tick(RESEND_MS - 1)
+    stage.incr(client)
+    stage.due()
+    stage.apply(batch)
+    stage.gateway.tick(RESEND_MS)
+    assert stage.due() == []
+    assert stage.gateway.rounds_due() == [number]
+    stage.gateway.readable(number, 99)
+    stage.gateway.tick(2 * RESEND_MS - 2)
+    assert stage.gateway.rounds_due() == [], "it has its index"
+
+
 def test_who_waits_too_long_for_a_leader_is_told_that_nothing_was_done(stage: Stage) -> None:
     client, reader = Client(), Client()
     stage.incr(client)

@@ -431,7 +431,7 @@ def line_traced_after_its_message_left(patch: Patch) -> None:
         def __init__(self, trace: Any) -> None:
             self.write = trace.write
 
-        def flush(self) -> None:
+        def flush(self, *, all_lines: bool = False) -> None:
             """Not yet."""
 
     def release(original: Callable[..., None], self: Driver) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -166,6 +167,14 @@ def test_bits_rot_on_no_more_disks_than_can_be_spared(
     trial = bench.hold(plan)
     assert not trial.complaints, trial.complaints[0]
     assert trial.counts["rot"] == plan.spared == spared
+
+
+def test_a_trace_that_ends_in_order_is_whole(tmp_path: Path) -> None:
+    assert not World(Plan(seed=1, callers=BUSY), tmp_path).run().complaints
+    files = list(tmp_path.iterdir())
+    assert len(files) == 3
+    for file in files:
+        assert json.loads(file.read_text().splitlines()[-1])["event"] == "stop"
 
 
 def test_what_rots_has_taken_part(bench: Bench) -> None:
