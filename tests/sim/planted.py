@@ -19,7 +19,7 @@ from quorate.impl.core import replica as replica_module
 from quorate.impl.core.acceptor import Acceptor
 from quorate.impl.core.checkpointer import Checkpointer
 from quorate.impl.core.config import Config
-from quorate.impl.core.effects import Effect, Line
+from quorate.impl.core.effects import Checkpoint, Effect, Line
 from quorate.impl.core.election import Election
 from quorate.impl.core.leader import Leadership, Proposal
 from quorate.impl.core.messages import NOOP, Accept, Accepted, Ballot, Entry, Promise, Value
@@ -31,7 +31,7 @@ from quorate.impl.kv.machine import KeyValue, session_of
 from quorate.impl.net import checkpoints as checkpoints_module
 from quorate.impl.net.driver import Driver
 from quorate.impl.net.tracer import Tracer
-from quorate.impl.sim.plan import Crashes, Disks, Fault, Net, Plan, Transfers
+from quorate.impl.sim.plan import Caller, Crashes, Disks, Fault, Net, Plan, Sizes, Timing, Transfers
 from quorate.impl.sim.swarm import draw
 from quorate.refinement.divergence import Rule
 
@@ -444,6 +444,38 @@ def line_traced_after_its_message_left(patch: Patch) -> None:
         trace.flush()
 
     wrap(patch, Driver, "_release", release)
+
+
+def checkpointing(seed: int) -> Plan:
+    """A run in which nodes are killed, and in which a checkpoint follows on every other slot, long before the disk has
+    what there is to say next."""
+    ends, every = 4_000_000, 470_000
+    return Plan(
+        seed=seed,
+        ends=ends,
+        timing=Timing(heartbeat_ms=100, election_ms_min=200, election_ms_max=400),
+        sizes=Sizes(checkpoint_entries=2),
+        disks=Disks(sync_min=10_000, sync_max=20_000, checkpoint_min=10, checkpoint_max=100),
+        callers=(Caller(session=True, commands=60, think=5_000),) * 3,
+        faults=tuple(
+            Crashes(at=at, node=at // every % 3, power=False, down=1_000) for at in range(every, ends, every)
+        ),
+    )
+
+
+@planted(UNVERIFIED, seeds=range(40), plan=checkpointing)
+def checkpoint_durable_before_its_lines(patch: Patch) -> None:
+    """A checkpoint is durable before the trace has the lines that justify it."""
+
+    def carry_out(original: Callable[..., None], self: Driver, effects: list[Effect]) -> None:
+        for effect in effects:
+            trace = self._trace
+            if isinstance(effect, Checkpoint):
+                self._trace = None
+            original(self, [effect])
+            self._trace = trace
+
+    wrap(patch, Driver, "_carry_out", carry_out)
 
 
 @planted(RECEIVED, seeds=range(40))

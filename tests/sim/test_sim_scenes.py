@@ -26,12 +26,12 @@ SEEDS: dict[str, int] = {
     sights.TORN_ACCEPTANCE: 146,
     sights.TWO_BALLOTS: 151,
     sights.LEFT: 203,
-    sights.TORN_PROMISE: 287,
     sights.RETRIED: 391,
     sights.RESENT: 430,
     sights.TWICE: 449,
     sights.BEHIND: 483,
     sights.UNPROMISED: 544,
+    sights.TORN_PROMISE: 776,
 }
 """Runs of the swarm."""
 
