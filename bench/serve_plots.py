@@ -77,13 +77,19 @@ def elections(axis: Any, runs: list[dict[str, Any]]) -> None:
 
 def recovery(axis: Any, rows: list[dict[str, Any]]) -> None:
     """How long a node takes until it stores again, over its history."""
-    stored = [row for row in rows if row["stored_s"] is not None]
     for checkpoints, label, colour in (
         (True, "with checkpoints", "tab:blue"),
         (False, "whole log", "tab:grey"),
     ):
-        chosen = [row for row in stored if row["commands"] == 0 or (row["checkpoints"] > 0) == checkpoints]
-        chosen.sort(key=lambda row: row["commands"])
+        chosen = [
+            row for row in rows if row["commands"] == 0 or (row["checkpoint_entries"] > 0) == checkpoints
+        ]
+        late = [f"{row['commands']:,}" for row in chosen if row["stored_s"] is None]
+        if late:
+            label += f" (not within a minute: {', '.join(late)})"
+        chosen = sorted(
+            (row for row in chosen if row["stored_s"] is not None), key=lambda row: int(row["commands"])
+        )
         took = [row["stored_s"] for row in chosen]
         axis.plot([row["commands"] for row in chosen], took, marker="o", label=label, color=colour)
     axis.set_xlabel("commands")
