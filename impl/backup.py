@@ -23,6 +23,7 @@ from typing import Final, Self
 
 import msgspec
 
+from .decoding import UNREADABLE
 from .kv.image import BadImage, Beginning, beginning
 from .storage.files import REAL
 
@@ -157,7 +158,7 @@ class Backup:
 def _about(path: Path, line: bytes) -> About:
     try:
         return msgspec.json.decode(line, type=About)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BadBackup(
             f"{path}: is damaged: its second line cannot be read ({error}); use another copy"
         ) from error

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import UNSET
 
 from .backup import About, Backup, BadBackup, about
+from .decoding import UNREADABLE
 from .kv.image import begun_anew
 from .settings import is_name
 from .storage import Identity
@@ -78,7 +79,7 @@ def last_checkpoint(path: Path) -> tuple[About, Iterator[bytes]]:
     """
     try:
         manifest = msgspec.json.decode((path / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise BadBackup(f"{path}: is no data folder of a node, for its {MANIFEST} cannot be read") from error
     folder = Folder(path, Identity(manifest.cluster, manifest.node), REAL)
     base = folder.manifest.base

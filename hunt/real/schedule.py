@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from ...impl.decoding import UNREADABLE
 from ...impl.sim.plan import BadPlan
 
 LEADER: Final = -1
@@ -146,7 +147,7 @@ def read(path: Path) -> Plan:
         return msgspec.json.decode(path.read_bytes(), type=Plan)
     except OSError as error:
         raise BadPlan(f"{path}: cannot be read: {error.strerror}; {advice}") from error
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BadPlan(f"{path}: is no plan for real processes: {error}; {advice}") from error
 
 

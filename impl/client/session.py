@@ -28,6 +28,7 @@ from typing import Final, NamedTuple, Self, cast
 import hiredis
 import msgspec
 
+from ..decoding import UNREADABLE
 from ..kv.machine import transaction
 from ..net.errors import BadCommand, NetError, NoAnswer, SessionLost
 from ..net.wire import NodeStatus
@@ -332,7 +333,7 @@ async def ask_status(
                 await _accepted(link.ask("AUTH", password))
             said = await _accepted(link.ask("STATUS"))
             return msgspec.json.decode(cast("bytes", said), type=NodeStatus)
-    except (OSError, TimeoutError, NetError, msgspec.DecodeError) as error:
+    except (OSError, TimeoutError, NetError, *UNREADABLE) as error:
         raise NoAnswer(
             f"{address}: no status within {timeout_s:g} s: {str(error) or type(error).__name__}"
         ) from error

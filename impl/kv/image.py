@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from ..decoding import UNREADABLE
 from .commands import Item
 from .machine import KeyValue, Session
 from .replies import Failure, Reply, Word
@@ -106,10 +107,12 @@ def thaw(image: Iterable[bytes], machine: KeyValue) -> None:
     begins = _beginning(bodies)
     machine.store.items, machine.sessions = {}, {}
     for body in bodies:
-        name, rows = _read(body)
+        part = _read(body)
+        if len(part) != 2:
+            raise BadImage(f"it has a part of {len(part)} things")
         try:
-            _take(machine, name, rows)
-        except msgspec.ValidationError as error:
+            _take(machine, *part)
+        except UNREADABLE as error:
             raise BadImage(f"a part of it cannot be read: {error}") from error
     machine.applied, machine.store.version, machine.origin = begins.applied, begins.version, begins.origin
     machine.gateways = dict(begins.gateways)
@@ -143,7 +146,7 @@ def _beginning(bodies: Iterator[bytes]) -> Beginning:
         raise BadImage(f"it has version {begins[1]}, and this is version {VERSION}")
     try:
         return msgspec.convert(begins[2:], Beginning)
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         raise BadImage(f"its beginning cannot be read: {error}") from error
 
 
@@ -211,5 +214,5 @@ def _bodies(image: Iterable[bytes]) -> Iterator[bytes]:
 def _read(body: bytes) -> list[Any]:
     try:
         return _decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BadImage(f"a part of it cannot be read: {error}") from error

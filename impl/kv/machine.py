@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ..core.messages import NOOP, Value
+from ..decoding import UNREADABLE
 from .commands import COMMANDS, Command, Items, fault, integer, reach
 from .replies import Failure, Reply
 
@@ -82,9 +83,6 @@ class Session:
             self.answers = {number: answer for number, answer in self.answers.items() if number >= floor}
 
 
-_NO_SUCH: Final = (msgspec.MsgspecError, UnicodeDecodeError)
-"""What decoding raises for bytes that are something else: the second for a text that is none."""
-
 _encoder: Final = msgspec.msgpack.Encoder()
 _batch: Final = msgspec.msgpack.Decoder(Batch)
 _transaction: Final = msgspec.msgpack.Decoder(Transaction)
@@ -99,7 +97,7 @@ def decode(value: Value) -> Batch | None:
     """The batch that `value` stands for; None if it is none."""
     try:
         return _batch.decode(value)
-    except _NO_SUCH:
+    except UNREADABLE:
         return None
 
 
@@ -256,5 +254,5 @@ def transaction_of(command: Command) -> Transaction | None:
         return None
     try:
         return _transaction.decode(command[1])
-    except _NO_SUCH:
+    except UNREADABLE:
         return None

@@ -120,6 +120,8 @@ def load(stored: StoredCheckpoint) -> KeyValue:
     try:
         thaw(stored.content(), machine)
     except BadImage as error:
+        for _ in stored.content():  # raises DamagedLog, if that is why
+            pass
         raise UnknownFormat(
             f"{stored.path}: {error}; start the node with the version that wrote it"
         ) from error

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from ..core.messages import AnyMessage, Index, Value
+from ..decoding import UNREADABLE
 from .errors import MalformedFrame
 
 PROTOCOL: Final = 3
@@ -118,7 +119,7 @@ Read = TypeVar("Read")
 def _decode(decoder: msgspec.msgpack.Decoder[Read], payload: bytes, what: str) -> Read:
     try:
         return decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise MalformedFrame(f"a frame of {len(payload)} bytes is no {what}: {error}") from error
 
 

@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from ..decoding import UNREADABLE
+
 
 class BadPlan(Exception):
     """A file is no plan; the text is one line."""
@@ -238,5 +240,5 @@ def read(path: Path) -> Plan:
         return msgspec.json.decode(path.read_bytes(), type=Plan)
     except OSError as error:
         raise BadPlan(f"{path}: cannot be read: {error.strerror}; name a plan that a hunt wrote") from error
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BadPlan(f"{path}: is no plan: {error}; name a plan that a hunt wrote") from error

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ..core.messages import Ballot
+from ..decoding import UNREADABLE
 from .errors import DamagedLog, FolderInUse, UnknownFormat, WrongFolder, disk_error
 from .files import Files, opened, read_bytes, write_all
 
@@ -185,7 +186,7 @@ Shape = TypeVar("Shape")
 def _decode(path: Path, text: bytes, kind: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(text, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter for a name that is no UTF-8
+    except UNREADABLE as error:
         raise DamagedLog(f"{path}: is damaged ({error}); put back the file that was there") from error
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from ..core.records import Record
+from ..decoding import UNREADABLE
 from .errors import DamagedLog, UnknownFormat
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -32,7 +33,7 @@ def decode_batch(body: bytes, where: str) -> list[Record]:
     """
     try:
         return _DECODER.decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         unknown = _first_unknown(body)
         if unknown is None:
             raise DamagedLog(
@@ -47,6 +48,6 @@ def _first_unknown(body: bytes) -> object:
     """The first type among a batch's records that this version does not know, if there is one."""
     try:
         batch = msgspec.msgpack.decode(body, type=list[list[object]])
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return next((record[0] for record in batch if record and record[0] not in _KNOWN), None)

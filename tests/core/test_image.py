@@ -166,3 +166,25 @@ def parts():
 def test_what_is_no_image_is_refused(spoil, why):
     with pytest.raises(BadImage, match=why):
         thaw(spoil(parts()), KeyValue())
+
+
+def test_whatever_a_part_says_that_is_no_state_is_a_bad_image():
+    data = b"".join(freeze(busy(40)).parts())
+    for at in range(len(data)):
+        for flip in (0x01, 0x80, 0xFF):
+            changed = bytearray(data)
+            changed[at] ^= flip
+            try:
+                thaw([bytes(changed)], KeyValue())
+            except BadImage:
+                continue
+
+
+@pytest.mark.parametrize(
+    "part", [b"\x92\xa1\x92\x90", b"\x91" * 5000, b"\x91\xa4keys", b"\x93\xa4keys\x90\x90", b"\x92\x91\x90\x90"],
+    ids=["no text", "lists without end", "too short", "too long", "no name"],
+)  # fmt: skip
+def test_a_part_that_is_none_is_a_bad_image(part):
+    first = next(iter(freeze(KeyValue()).parts()))
+    with pytest.raises(BadImage):
+        thaw([first, len(part).to_bytes(image._LENGTH_BYTES, "little") + part], KeyValue())

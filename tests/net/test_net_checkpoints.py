@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from quorate.impl.client import Client
+from quorate.impl.kv.image import freeze
+from quorate.impl.kv.machine import Batch, KeyValue, encode
+from quorate.impl.net.checkpoints import load
 from quorate.impl.net.cluster import LocalCluster
+from quorate.impl.storage import DamagedLog
+from quorate.impl.storage.checkpoint import checkpoint_path, stored_checkpoint, write_checkpoint
+from quorate.impl.storage.files import REAL
 from quorate.refinement.conformance import Result, conform
 from quorate.traces import read
 from quorate.traces.events import Checkpoint, Snapshot, Start, Truncate
@@ -173,3 +179,18 @@ def test_kills_at_any_moment_lose_nothing_and_the_whole_trace_conforms(forgetful
     result = judged(forgetful)
     assert result.divergence is None, str(result.divergence)
     assert any(events(forgetful, node, Checkpoint) for node in "abc")
+
+
+def test_a_checkpoint_that_has_rotted_anywhere_is_damaged_and_nothing_else(tmp_path: Path) -> None:
+    machine = KeyValue()
+    for number in range(1, 4):
+        machine.apply(number, encode(Batch("a.1", number, [[b"SET", b"key %d" % number, b"value"]])))
+    write_checkpoint(tmp_path, "c", 3, freeze(machine).parts(), REAL)
+    path = checkpoint_path(tmp_path, 3)
+    written = path.read_bytes()
+    assert load(stored_checkpoint(tmp_path, "c", 3, REAL)).applied == 3
+    for at in range(len(written)):
+        for flip in (0x01, 0x80, 0xFF):
+            path.write_bytes(written[:at] + bytes([written[at] ^ flip]) + written[at + 1 :])
+            with pytest.raises(DamagedLog):
+                load(stored_checkpoint(tmp_path, "c", 3, REAL))

@@ -234,8 +234,8 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_what_is_no_plan_is_refused_in_a_line(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    for text in ("", "[]", '{"seed": "x"}', '{"seed": 1, "fault": []}'):
-        path.write_text(text)
+    for text in (b"", b"[]", b'{"seed": "x"}', b'{"seed": 1, "fault": []}', b'{"\xff": 1}', b"[" * 9999):
+        path.write_bytes(text)
         with pytest.raises(BadPlan, match="is no plan"):
             read(path)
     with pytest.raises(BadPlan, match="cannot be read"):
