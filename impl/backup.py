@@ -23,7 +23,7 @@ from typing import Final, Self
 
 import msgspec
 
-from .decoding import UNREADABLE
+from ..decoding import UNREADABLE
 from .kv.image import BadImage, Beginning, beginning
 from .storage.files import REAL
 

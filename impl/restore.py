@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
+from ..decoding import UNREADABLE
 from .backup import About, Backup, BadBackup, about
-from .decoding import UNREADABLE
 from .kv.image import begun_anew
 from .settings import is_name
 from .storage import Identity

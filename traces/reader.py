@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from ..decoding import UNREADABLE
 from .errors import BadTrace
 from .events import AnyLine, Start
 from .files import PathLike, Place, RawLine, Source, sources
-from .schema import REFUSED, decode_line
+from .schema import decode_line
 from .strands import Gap, Strand, Strands, count_sends
 
 
@@ -107,7 +108,7 @@ class Survey:
         for raw in _present(source):
             try:
                 head = decode(raw.text)
-            except REFUSED:
+            except UNREADABLE:
                 self._look_again(source, raw)
                 continue
             admit(source, raw, head)
@@ -149,7 +150,7 @@ def head_of(raw: bytes) -> tuple[str, int] | None:
     """The node and the boot of a line, or None of what is no line."""
     try:
         head = _head.decode(raw)
-    except REFUSED:
+    except UNREADABLE:
         return None
     return head.node, head.boot
 

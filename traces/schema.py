@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..decoding import UNREADABLE
 from .errors import BadTrace
 from .events import EVENTS, VERSION, AnyLine
 from .messages import KINDS
@@ -21,9 +22,6 @@ from .messages import KINDS
 _decoder: msgspec.json.Decoder[AnyLine] = msgspec.json.Decoder(AnyLine)
 _decode = _decoder.decode
 _encode = msgspec.json.Encoder().encode
-
-REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What a decoder raises of text that is not what it should be."""
 
 SEE_FORMAT = "see docs/trace-format.md"
 
@@ -43,7 +41,7 @@ def decode_line(raw: bytes, file: str = "<line>", number: int | None = None) -> 
     """
     try:
         line = _decode(raw)
-    except REFUSED as error:
+    except UNREADABLE as error:
         fault = explain(raw, error)
         raise BadTrace(file, number, fault.reason, fault.advice, column=fault.column) from error
     for position, message in enumerate(line.send):

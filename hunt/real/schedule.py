@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ...impl.decoding import UNREADABLE
+from ...decoding import UNREADABLE
 from ...impl.sim.plan import BadPlan
 
 LEADER: Final = -1

@@ -28,7 +28,7 @@ from typing import Final, NamedTuple, Self, cast
 import hiredis
 import msgspec
 
-from ..decoding import UNREADABLE
+from ...decoding import UNREADABLE
 from ..kv.machine import transaction
 from ..net.errors import BadCommand, NetError, NoAnswer, SessionLost
 from ..net.wire import NodeStatus

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from ..decoding import UNREADABLE
+from ...decoding import UNREADABLE
 from .commands import Item
 from .machine import KeyValue, Session
 from .replies import Failure, Reply, Word

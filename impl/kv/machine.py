@@ -23,8 +23,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ...decoding import UNREADABLE
 from ..core.messages import NOOP, Value
-from ..decoding import UNREADABLE
 from .commands import COMMANDS, Command, Items, fault, integer, reach
 from .replies import Failure, Reply
 

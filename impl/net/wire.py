@@ -10,8 +10,8 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
+from ...decoding import UNREADABLE
 from ..core.messages import AnyMessage, Index, Value
-from ..decoding import UNREADABLE
 from .errors import MalformedFrame
 
 PROTOCOL: Final = 3

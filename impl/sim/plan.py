@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from ..decoding import UNREADABLE
+from ...decoding import UNREADABLE
 
 
 class BadPlan(Exception):

@@ -20,8 +20,8 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ...decoding import UNREADABLE
 from ..core.messages import Ballot
-from ..decoding import UNREADABLE
 from .errors import DamagedLog, FolderInUse, UnknownFormat, WrongFolder, disk_error
 from .files import Files, opened, read_bytes, write_all
 

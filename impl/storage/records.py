@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
+from ...decoding import UNREADABLE
 from ..core.records import Record
-from ..decoding import UNREADABLE
 from .errors import DamagedLog, UnknownFormat
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
