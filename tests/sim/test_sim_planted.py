@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from quorate.bench.planted import planted
 from quorate.hunt.trial import Bench, Trial
 
-
-def _module(path: Path) -> ModuleType:
-    found = importlib.util.spec_from_file_location("planted_bugs_of_tests", path)
-    assert found is not None, path
-    assert found.loader is not None, path
-    module = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = module
-    found.loader.exec_module(module)
-    return module
-
-
-PLANTED = _module(Path(__file__).parent / "planted.py").PLANTED
+PLANTED = planted().PLANTED
 
 
 @pytest.fixture(scope="module")
