@@ -29,7 +29,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     election_ms_min: int = 500
     """A node that has heard its leader within this time supports no other."""
     election_ms_max: int = 1000
-    """A node that hears nobody tries to lead after a time drawn between the two."""
+    """A node that hears nobody tries to lead after a time drawn between the two; after each ballot that came to nothing
+    from a range twice as wide, up to eight times, so that candidates cannot disturb each other for ever."""
     canvass: bool = True
     """Ask whether others hear a leader before opening a ballot. Without it a node that was cut off and returns
     deposes a good leader: safe, but a disturbance."""
@@ -114,10 +115,11 @@ def _check_numbers(config: Config) -> None:
             f"election_ms_min: {config.election_ms_min} is too small; choose more than heartbeat_ms, "
             f"which is {config.heartbeat_ms}"
         )
-    if config.election_ms_max < config.election_ms_min:
+    least = config.election_ms_min + config.heartbeat_ms
+    if config.election_ms_max < least:
         raise ConfigError(
-            f"election_ms_max: {config.election_ms_max} is too small; choose no less than election_ms_min, "
-            f"which is {config.election_ms_min}"
+            f"election_ms_max: {config.election_ms_max} is too small; choose {least} or more, which is election_ms_min "
+            f"and heartbeat_ms, or candidates disturb each other for long"
         )
 
 

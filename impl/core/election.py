@@ -52,6 +52,8 @@ class Election:
         self._round_seen = 0
         """The highest round that others spoke of."""
         self._attempts = 0
+        self._failed = 0
+        """How many ballots it opened since it last heard a leader, itself included."""
         self._canvassing: Canvassing | None = None
         self.candidacy: Candidacy | None = None
         self._heard_ms = 0
@@ -61,14 +63,15 @@ class Election:
     # Waiting -----------------------------------------------------------------------------
 
     def wait(self) -> None:
-        """Give up what was begun, and be patient for a newly drawn time."""
+        """Give up what was begun, and be patient for a newly drawn time: the longer the more ballots came to nothing."""
         self._canvassing = None
         self.candidacy = None
         self._waiting_since_ms = self._clock.now_ms
-        self._patience_ms = self._clock.election_ms(self._config)
+        self._patience_ms = self._clock.election_ms(self._config, self._failed)
 
     def hear_leader(self) -> None:
         """A leader lives: whatever this node had begun is over, and its patience begins anew."""
+        self._failed = 0
         if self._canvassing is not None or self.candidacy is not None:
             self.wait()
         self._heard_ms = self._waiting_since_ms = self._clock.now_ms
@@ -139,6 +142,7 @@ class Election:
         rounds = [ballot.round for ballot in (used, promised) if ballot is not None]
         ballot = Ballot(1 + max(self._round_seen, *rounds, 0), self._config.node)
         self.wait()
+        self._failed += 1
         self.ballot_used = ballot
         self.candidacy = Candidacy(ballot, self._clock.now_ms)
         prepare = Prepare(self._outbox.next_id(), ballot)

@@ -67,7 +67,7 @@ def _timing(random: Random) -> Timing:
         heartbeat_ms=heartbeat,
         resend_ms=random.choice((20, 50, 100)),
         election_ms_min=shortest,
-        election_ms_max=shortest * random.randint(1, 3),
+        election_ms_max=shortest + heartbeat * random.choice((1, 3, 8)),
         quorum_ms=random.choice((300, 1000, 3000)),
         patience_ms=random.choice((500, 2000)),
     )

@@ -34,8 +34,8 @@ def test_flexible_quorums_need_only_meet_each_other():
         ({"window_batches_max": 0}, "window_batches_max: 0 is too small"),
         ({"heartbeat_ms": 50, "election_ms_min": 50}, "election_ms_min: 50 is too small; choose more than"),
         (
-            {"election_ms_min": 500, "election_ms_max": 499},
-            "election_ms_max: 499 is too small; choose no less",
+            {"heartbeat_ms": 50, "election_ms_min": 500, "election_ms_max": 549},
+            "election_ms_max: 549 is too small; choose 550 or more, which is election_ms_min and heartbeat_ms",
         ),
     ],
 )

@@ -202,6 +202,33 @@ def test_a_promise_of_another_ballot_is_not_counted(alone, peer):
     assert alone["a"].status.role == "leader"
 
 
+def test_a_candidate_is_the_more_patient_the_more_of_its_ballots_came_to_nothing(make_cluster):
+    """Its range of 30 ms is doubled up to 240 ms; once it has heard a leader all begins anew."""
+    cluster = make_cluster(canvass=False)
+    node = cluster["a"]
+    rounds = 0
+
+    def patience() -> int:
+        nonlocal rounds
+        rounds += 1
+        for ms in range(1, 400):
+            cluster.tick("a", 1, 0.999)
+            cluster.sync("a")
+            cluster.sync("a")
+            if node.status.promised == Ballot(rounds, "a"):
+                return ms
+        raise AssertionError("it gave up")
+
+    patience()  # drawn when it was started
+    assert [patience() for _ in range(6)] == [59, 89, 149, 269, 269, 269]
+    cluster.flying.clear()
+    cluster.elect("b")
+    rounds = node.status.promised.round
+    cluster.flying.clear()
+    cluster.cut = {"b"}
+    assert [patience() for _ in range(3)][1:] == [59, 89]
+
+
 def test_a_candidate_without_answers_asks_the_silent_again(make_cluster):
     cluster = make_cluster(canvass=False)
     cluster.tick("a", 60, 0.9)
