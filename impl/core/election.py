@@ -63,7 +63,7 @@ class Election:
     # Waiting -----------------------------------------------------------------------------
 
     def wait(self) -> None:
-        """Give up what was begun, and be patient for a newly drawn time: the longer the more ballots came to nothing."""
+        """Give up what was begun, and be patient for a newly drawn time, longer after ballots that came to nothing."""
         self._canvassing = None
         self.candidacy = None
         self._waiting_since_ms = self._clock.now_ms

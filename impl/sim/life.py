@@ -7,7 +7,7 @@ Each of these but the workers is the real thing with an eye on it. Wherever some
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -34,7 +34,7 @@ class World(Protocol):
 
     def restored(self, node: str, machine: KeyValue) -> None: ...
 
-    def traced(self, node: str, line: Line) -> None: ...
+    def traced(self, node: str, lines: Iterable[Line]) -> None: ...
 
     def complain(self, rule: str, sentence: str) -> None: ...
 
@@ -114,9 +114,9 @@ class WatchedTrace:
     def flush(self, *, all_lines: bool = False) -> None:
         self._life.pass_boundary()
         self._tracer.flush(all_lines=all_lines)
-        lines, self._lines = self._lines, []
-        for line in lines:
-            self._world.traced(self._node, line)
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._world.traced(self._node, lines)
         self._life.pass_boundary()
 
 

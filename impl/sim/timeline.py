@@ -40,7 +40,8 @@ class Timeline:
     def at(self, moment: Moment, life: Life | None, callback: Callable[..., object], *args: Any) -> None:
         """Have something happen at a moment, unless the life that it belongs to is over by then."""
         self._planned += 1
-        heappush(self._queue, (max(moment, self.now), self._planned, life, callback, args))
+        now = self.now
+        heappush(self._queue, (moment if moment > now else now, self._planned, life, callback, args))
 
     def run(self, until: Moment, done: Callable[[], bool] | None = None) -> bool:
         """Let happen what is planned up to a moment; True, at once, when `done` says so (asked after every step)."""

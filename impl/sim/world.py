@@ -157,24 +157,26 @@ class World:
         """A node sends something."""
         self.network.send(sender, receiver, partial(self._by_name[receiver].receive, sender, payload))
 
-    def traced(self, node: str, line: Line) -> None:
-        """A node has written a line of its trace."""
-        reason = line.reason if isinstance(line.reason, str) else ""
-        name = f"{line.event}: {reason}" if reason else line.event
-        self.outcome.events[name] += 1
-        self.outcome.coverage.add(self._situation(name, self._by_name[node]))
-        leaders = 0
-        if line.event == "lead":
-            leaders = sum(each.up and each.driver.replica.status().role == "leader" for each in self.members)
-        self.watch.line(node, line, leaders)
+    def traced(self, node: str, lines: Iterable[Line]) -> None:
+        """A node has written lines of its trace."""
+        where = self._where(self._by_name[node])
+        for line in lines:
+            reason = line.reason if isinstance(line.reason, str) else ""
+            name = f"{line.event}: {reason}" if reason else line.event
+            self.outcome.events[name] += 1
+            self.outcome.coverage.add((name, *where))
+            self.watch.line(node, line, self._leaders() if line.event == "lead" else 0)
 
-    def _situation(self, name: str, member: Member) -> Situation:
+    def _where(self, member: Member) -> tuple[str, int, bool, bool, int]:
+        """Of a situation, all but the line."""
         driver = member.driver
-        applied = driver.machine.applied
-        down = sum(not each.up for each in self.members)
-        lag = (max(0, len(self.outcome.log) - applied).bit_length() + 1) // 2
+        down = [each.up for each in self.members].count(False)
+        lag = (max(0, len(self.outcome.log) - driver.machine.applied).bit_length() + 1) // 2
         role = driver.replica.status().role
-        return name, role, min(down, 2), member.boots > 1, member.rests, min(lag, 3)
+        return role, min(down, 2), member.boots > 1, member.rests, min(lag, 3)
+
+    def _leaders(self) -> int:
+        return sum(each.up and each.driver.replica.status().role == "leader" for each in self.members)
 
     def applied(self, node: str, slot: int, value: bytes, applied: Applied | None) -> None:
         """A node's state machine has applied a slot."""

@@ -225,6 +225,26 @@ def test_a_leader_with_little_room_catches_up_with_what_it_was_handed(bench: Ben
     assert trial.slots < 3 * trial.operations
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_five_candidates_find_a_leader_where_a_message_takes_longer_than_their_range_is_wide(
+    bench: Bench, seed: int
+) -> None:
+    """Without ranges that grow it takes dozens or hundreds of ballots."""
+    plan = Plan(
+        seed=seed,
+        nodes=5,
+        ends=1_000_000,
+        timing=Timing(heartbeat_ms=20, resend_ms=100, election_ms_min=60, election_ms_max=80, quorum_ms=3000),
+        net=Net(delay_min=30_000, delay_max=35_000),
+        disks=Disks(sync_min=5_000, sync_max=10_000),
+        callers=(Caller(session=True, commands=20, think=5_000, patience=300_000),),
+    )
+    trial = bench.hold(plan)
+    assert not trial.complaints, trial.complaints[0]
+    assert trial.events["lead"] == 1
+    assert trial.events["prepare"] < 15
+
+
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     for seed in range(50):
