@@ -12,24 +12,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from collections.abc import Awaitable
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Final
 
 from ..kv.commands import COMMANDS
-from ..kv.machine import KeyValue, fault_of
+from ..kv.machine import fault_of
 from ..kv.replies import OK, Failure, Reply
 from .commands_in import CommandReader
 from .conversation import converse
 from .errors import MalformedFrame
-from .gateway import Gateway
+from .front import Front, Then
 from .resp import OK_BYTES, Answerable, encode_reply
 from .stream import Stream, as_stream
-from .wire import NodeStatus
-
-Then: TypeAlias = Callable[[Reply], Answerable]
 
 IN_FLIGHT_MAX: Final = 2048
 """Commands of one connection that are not answered; it is not read further meanwhile."""
@@ -41,45 +36,24 @@ BUSY: Final = Failure("BUSY too many commands wait here; nothing was done, try a
 
 DISK_FULL: Final = Failure("BUSY the disk of this node is full; nothing was done, try another node")
 
+_IDS: Final = count(1)
+
 log = logging.getLogger("quorate.clients")
 
 
-@dataclass
-class Front:
-    """What the connections of one node share."""
-
-    gateway: Gateway
-    machine: KeyValue
-    call_turn: Callable[[], None]
-    status: Callable[[], NodeStatus]
-    password: str | None = None
-    """The hash of it (`passwords`), if clients need one."""
-    checker: Executor | None = None
-    """Where passwords are checked; one at a time is plenty."""
-    redirects: bool = False
-    """Send clients to the leader, rather than their commands."""
-    clients_max: int = 4096
-    closing: bool = False
-    """The node stops: nothing new is begun."""
-    connections: set[ClientConnection] = field(default_factory=set)
-    ids: count[int] = field(default_factory=lambda: count(1))
-
-
 class ClientConnection(asyncio.Protocol):
-    """One client."""
+    """One client, a `front.Client`; among `others` while it is connected."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, others: set[ClientConnection]) -> None:
         self.front: Final = front
-        self.id: Final = next(front.ids)
+        self.id: Final = next(_IDS)
         self.name = ""
         self.version = 2
-        """Of the protocol."""
         self.trusted = front.password is None
         self.transaction: list[list[bytes]] | None = None
-        """The commands since MULTI."""
         self.spoilt = False
-        """Was one of them refused?"""
         self.watched: dict[bytes, int] = {}
+        self._others = others
         self._writing = 0
         self._reading = 0
         self._then: Then | None = None
@@ -101,12 +75,11 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._stream = as_stream(transport)
-        front = self.front
-        if len(front.connections) >= front.clients_max:
+        if len(self._others) >= self.front.clients_max:
             self._out.append(b"-ERR max number of clients reached\r\n")
             self.close()
             return
-        front.connections.add(self)
+        self._others.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -151,10 +124,9 @@ class ClientConnection(asyncio.Protocol):
             and not (self._held_up or self.front.redirects or self.front.closing)
         )
 
-    # What may be done with a command -----------------------------------------------------
+    # As whoever answers sees it (`front.Client`) -----------------------------------------
 
     def write(self, command: list[bytes]) -> bool:
-        """Have a command go through the log; False if it must wait until others are answered."""
         gateway = self.front.gateway
         if gateway.is_full:
             if self._writing:
@@ -166,17 +138,14 @@ class ClientConnection(asyncio.Protocol):
         return True
 
     def read(self, command: list[bytes], then: Then | None = None) -> None:
-        """Have a command read; its reply goes through `then`, if that is given, and nothing else begins meanwhile."""
         self._reading += 1
         self._then = then
         self.front.gateway.read(self, command)
 
     def say(self, reply: Answerable) -> None:
-        """Answer now."""
         self._out.append(encode_reply(reply, self.version))
 
     def hold(self, reply: Awaitable[Answerable]) -> None:
-        """Answer when `reply` is there; nothing else begins meanwhile."""
         self._held_up = True
 
         async def wait() -> None:
@@ -188,7 +157,6 @@ class ClientConnection(asyncio.Protocol):
         self._task = asyncio.ensure_future(wait())
 
     def close(self) -> None:
-        """Send what there is, and end the connection."""
         if self._closing or self._stream is None:
             return
         self._closing = True
@@ -263,7 +231,7 @@ class ClientConnection(asyncio.Protocol):
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.front.connections.discard(self)
+        self._others.discard(self)
         self._closing = True
         self._stream = None
         self._queue.clear()

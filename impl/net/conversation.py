@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib.metadata import version as version_of
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -18,11 +18,9 @@ from ..kv.commands import COMMANDS, fault, shown
 from ..kv.machine import fault_of, transaction
 from ..kv.replies import OK, Failure, Reply, Word
 from ..passwords import is_right
+from .front import Client
 
-if TYPE_CHECKING:
-    from .clients import ClientConnection
-
-Handler: TypeAlias = "Callable[[ClientConnection, list[bytes]], None]"
+Handler: TypeAlias = Callable[[Client, list[bytes]], None]
 
 NO_AUTH: Final = Failure("NOAUTH Authentication required.")
 WRONG_PASSWORD: Final = Failure("WRONGPASS invalid username-password pair or user is disabled.")
@@ -37,7 +35,7 @@ TRANSACTION_MAX: Final = 4096
 SOFTWARE: Final = version_of("quorate")
 
 
-def converse(client: ClientConnection, command: list[bytes]) -> None:
+def converse(client: Client, command: list[bytes]) -> None:
     """Answer a command, or have it answered."""
     name = command[0]
     if not client.trusted and name not in (b"AUTH", b"HELLO", b"QUIT", b"RESET"):
@@ -52,7 +50,7 @@ def converse(client: ClientConnection, command: list[bytes]) -> None:
         client.say(Failure(f"ERR unknown command '{shown(name)}'"))
 
 
-def _carry_out(client: ClientConnection, command: list[bytes]) -> None:
+def _carry_out(client: Client, command: list[bytes]) -> None:
     """A command on keys: if it can do anything, here or at the leader."""
     spec = COMMANDS.get(command[0])
     bad = fault_of(command)
@@ -65,7 +63,7 @@ def _carry_out(client: ClientConnection, command: list[bytes]) -> None:
         client.read(command)
 
 
-def _refusal(client: ClientConnection) -> Failure | None:
+def _refusal(client: Client) -> Failure | None:
     """Why a command is not begun here, and where to go instead; None if it is."""
     if client.front.closing:
         return STOPPING
@@ -80,7 +78,7 @@ def _refusal(client: ClientConnection) -> Failure | None:
 # Transactions ----------------------------------------------------------------------------
 
 
-def _enqueue(client: ClientConnection, command: list[bytes]) -> None:
+def _enqueue(client: Client, command: list[bytes]) -> None:
     assert client.transaction is not None, "there is a transaction to add to"
     bad = fault(command)
     if bad is None and len(client.transaction) >= TRANSACTION_MAX:
@@ -93,7 +91,7 @@ def _enqueue(client: ClientConnection, command: list[bytes]) -> None:
     client.say(QUEUED)
 
 
-def _multi(client: ClientConnection, _: list[bytes]) -> None:
+def _multi(client: Client, _: list[bytes]) -> None:
     if client.transaction is not None:
         client.say(Failure("ERR MULTI calls can not be nested"))
         return
@@ -101,7 +99,7 @@ def _multi(client: ClientConnection, _: list[bytes]) -> None:
     client.say(OK)
 
 
-def _exec(client: ClientConnection, _: list[bytes]) -> None:
+def _exec(client: Client, _: list[bytes]) -> None:
     commands, watched, spoilt = client.transaction, client.watched, client.spoilt
     if commands is None:
         client.say(Failure("ERR EXEC without MULTI"))
@@ -117,7 +115,7 @@ def _exec(client: ClientConnection, _: list[bytes]) -> None:
         client.write(transaction(tuple(watched.items()), commands))
 
 
-def _discard(client: ClientConnection, _: list[bytes]) -> None:
+def _discard(client: Client, _: list[bytes]) -> None:
     if client.transaction is None:
         client.say(Failure("ERR DISCARD without MULTI"))
         return
@@ -125,7 +123,7 @@ def _discard(client: ClientConnection, _: list[bytes]) -> None:
     client.say(OK)
 
 
-def _watch(client: ClientConnection, command: list[bytes]) -> None:
+def _watch(client: Client, command: list[bytes]) -> None:
     """Remember the versions of keys; EXEC does nothing if one of them has another by then."""
     if client.transaction is not None:
         client.say(Failure("ERR WATCH inside MULTI is not allowed"))
@@ -146,19 +144,19 @@ def _watch(client: ClientConnection, command: list[bytes]) -> None:
     client.read([b"VERSION", *command[1:]], then)
 
 
-def _unwatch(client: ClientConnection, _: list[bytes]) -> None:
+def _unwatch(client: Client, _: list[bytes]) -> None:
     client.watched = {}
     client.say(OK)
 
 
-def _forget(client: ClientConnection) -> None:
+def _forget(client: Client) -> None:
     client.transaction, client.watched, client.spoilt = None, {}, False
 
 
 # Greetings -------------------------------------------------------------------------------
 
 
-def _hello(client: ClientConnection, command: list[bytes]) -> None:
+def _hello(client: Client, command: list[bytes]) -> None:
     """HELLO [2 | 3 [AUTH USER PASSWORD] [SETNAME NAME]]."""
     wanted = client.version
     words = iter(command[1:])
@@ -185,7 +183,7 @@ def _hello(client: ClientConnection, command: list[bytes]) -> None:
         client.say(_greeted(client, wanted))
 
 
-def _greeted(client: ClientConnection, version: int) -> dict[str, Reply]:
+def _greeted(client: Client, version: int) -> dict[str, Reply]:
     client.version = version
     return {
         "server": b"quorate",
@@ -198,7 +196,7 @@ def _greeted(client: ClientConnection, version: int) -> dict[str, Reply]:
     }
 
 
-def _auth(client: ClientConnection, command: list[bytes]) -> None:
+def _auth(client: Client, command: list[bytes]) -> None:
     if not 2 <= len(command) <= 3:
         client.say(Failure("ERR wrong number of arguments for 'auth' command"))
         return
@@ -207,7 +205,7 @@ def _auth(client: ClientConnection, command: list[bytes]) -> None:
 
 
 def _authenticate(
-    client: ClientConnection, user: bytes, password: bytes, welcome: Callable[[], Reply | dict[str, Reply]]
+    client: Client, user: bytes, password: bytes, welcome: Callable[[], Reply | dict[str, Reply]]
 ) -> None:
     """Check a password beside the event loop: the hash is slow on purpose."""
     known = client.front.password
@@ -227,36 +225,36 @@ def _authenticate(
     client.hold(checked())
 
 
-def _quit(client: ClientConnection, _: list[bytes]) -> None:
+def _quit(client: Client, _: list[bytes]) -> None:
     client.say(OK)
     client.close()
 
 
-def _reset(client: ClientConnection, _: list[bytes]) -> None:
+def _reset(client: Client, _: list[bytes]) -> None:
     _forget(client)
     client.version, client.name = 2, ""
     client.trusted = client.front.password is None
     client.say(Word("RESET"))
 
 
-def _ping(client: ClientConnection, command: list[bytes]) -> None:
+def _ping(client: Client, command: list[bytes]) -> None:
     client.say(Word("PONG") if len(command) == 1 else command[1])
 
 
-def _echo(client: ClientConnection, command: list[bytes]) -> None:
+def _echo(client: Client, command: list[bytes]) -> None:
     client.say(
         command[1] if len(command) == 2 else Failure("ERR wrong number of arguments for 'echo' command")
     )
 
 
-def _select(client: ClientConnection, command: list[bytes]) -> None:
+def _select(client: Client, command: list[bytes]) -> None:
     client.say(OK if command[1:] == [b"0"] else Failure("ERR DB index is out of range: there is only 0"))
 
 
 # Questions -------------------------------------------------------------------------------
 
 
-def _client(client: ClientConnection, command: list[bytes]) -> None:
+def _client(client: Client, command: list[bytes]) -> None:
     match [part.upper() for part in command[1:2]], command[2:]:
         case [b"ID"], []:
             client.say(client.id)
@@ -276,7 +274,7 @@ def _client(client: ClientConnection, command: list[bytes]) -> None:
             )
 
 
-def _command(client: ClientConnection, command: list[bytes]) -> None:
+def _command(client: Client, command: list[bytes]) -> None:
     match [part.upper() for part in command[1:2]]:
         case []:
             client.say([_described(name) for name in COMMANDS])
@@ -298,7 +296,7 @@ def _described(name: bytes) -> Reply:
     return [name.lower(), spec.count_min if fixed else -spec.count_min, flags, *spec.keys]
 
 
-def _config(client: ClientConnection, command: list[bytes]) -> None:
+def _config(client: Client, command: list[bytes]) -> None:
     """Only GET, and only what tools ask for before they begin."""
     if len(command) < 3 or command[1].upper() != b"GET":
         client.say(Failure("ERR only CONFIG GET is known here; settings are in the node's file"))
@@ -313,7 +311,7 @@ def _config(client: ClientConnection, command: list[bytes]) -> None:
     client.say({name: known[name] for name in asked if name in known})
 
 
-def _info(client: ClientConnection, _: list[bytes]) -> None:
+def _info(client: Client, _: list[bytes]) -> None:
     status = client.front.status()
     sections: dict[str, dict[str, object]] = {
         "Server": {
@@ -343,7 +341,7 @@ def _info(client: ClientConnection, _: list[bytes]) -> None:
     client.say("\r\n".join(lines).encode())
 
 
-def _leader(client: ClientConnection, _: list[bytes]) -> None:
+def _leader(client: Client, _: list[bytes]) -> None:
     """LEADER: the name of the node that leads and where clients reach it; none of either that is not known."""
     status = client.front.status()
     names = (status.leader, status.leader_address)
@@ -351,12 +349,12 @@ def _leader(client: ClientConnection, _: list[bytes]) -> None:
     client.say(said)
 
 
-def _status(client: ClientConnection, _: list[bytes]) -> None:
+def _status(client: Client, _: list[bytes]) -> None:
     """STATUS: all that the node knows of itself, in JSON."""
     client.say(msgspec.json.encode(client.front.status()))
 
 
-def _stale(client: ClientConnection, command: list[bytes]) -> None:
+def _stale(client: Client, command: list[bytes]) -> None:
     """STALE COMMAND ...: what a reading command finds in this node's own state, which may be behind."""
     inner = [part.upper() if at == 0 else part for at, part in enumerate(command[1:])]
     spec = COMMANDS.get(inner[0]) if inner else None

@@ -24,9 +24,10 @@ from ..settings import Address, Settings
 from ..storage import DurableLog, Identity
 from .backups import Backups
 from .checkpoints import load
-from .clients import ClientConnection, Front
+from .clients import ClientConnection
 from .driver import Driver
 from .errors import AddressError, NetError
+from .front import Front
 from .peers import HELLO_S_MAX, Incoming, Outgoing
 from .tls import for_clients, for_peers
 from .tracer import Tracer
@@ -69,6 +70,7 @@ class Node:
         self._cleanup = AsyncExitStack()
         self._peers: dict[str, Outgoing] = {}
         self._heard: set[Incoming] = set()
+        self._clients: set[ClientConnection] = set()
         self._begun = False
         self._told_to_stop = False
         self._draining: asyncio.Task[None] | None = None
@@ -149,7 +151,7 @@ class Node:
             commands=gateway.commands,
             queries=gateway.queries,
             waiting=gateway.held,
-            connections=len(self._front.connections),
+            connections=len(self._clients),
             keys=len(machine.store.items),
             sessions=len(machine.sessions),
             origin=machine.origin,
@@ -231,8 +233,8 @@ class Node:
         settings, tls = self._settings, self._settings.tls
         await self._listen(
             settings.client,
-            lambda: ClientConnection(self._front),
-            self._front.connections,
+            lambda: ClientConnection(self._front, self._clients),
+            self._clients,
             None if tls is None or not tls.clients else for_clients(tls),
         )
         if settings.admin is not None:
@@ -257,7 +259,7 @@ class Node:
         """End the connections that began something and do not go on, or do not say who they are."""
         while True:
             await asyncio.sleep(idle_s_max / 2)
-            for client in [one for one in self._front.connections if one.is_idle_too_long()]:
+            for client in [one for one in self._clients if one.is_idle_too_long()]:
                 client.drop("nothing came for too long")
 
     def _incoming(self, hello: Hello) -> Incoming:
