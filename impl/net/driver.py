@@ -7,8 +7,7 @@ through what it is given, answers through the gateway. One round of it, a *turn*
    only when the leader could propose it at once, so the disk sets the pace and what waits for it makes one batch the
    larger;
 2. write what the trace must have of it, then let messages and answers go;
-3. hand the records of all these steps to the disk's own thread as one batch: one write, one sync, beside the event loop
-   and beside what the peers now do. While one batch is being synced the next one gathers.
+3. hand the records of all these steps to the disk as one batch (`commits`), beside what the peers now do.
 
 What a promise or an acceptance justifies is not among the effects before its batch is acknowledged (`Persisted`), so
 nothing has to be held back here. A failure of the disk ends the driver for good: nothing of that turn leaves, and
@@ -21,7 +20,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from ..core.effects import Apply, Checkpoint, Effect, Install, Line, Persist, Readable, Refuse, Restore
@@ -41,17 +39,15 @@ from ..core.events import (
 from ..core.messages import AnyMessage, Ballot, Value
 from ..core.replica import Replica
 from ..kv.machine import KeyValue
-from ..storage import DiskFull, DurableLog
+from ..storage import DurableLog
 from .checkpoints import Checkpoints
+from .commits import Commits
 from .framing import PEER_BYTES_MAX, encode_frame
 from .gateway import Gateway
 from .surroundings import Surroundings
 from .wire import AskIndex, Errand, Forward, TellIndex, encode
 
 log = logging.getLogger("quorate.node")
-
-ROOM_S: Final = 0.5
-"""How long a full disk is left alone between two attempts."""
 
 WINDOW_LEADING: Final = 64
 """Batches that a gateway has under way while its own node leads: the disk sets the pace."""
@@ -119,8 +115,6 @@ class Driver:
         self.elections_won = 0
         self._loop = around.loop
         self._draw = around.draw
-        self._durable = durable
-        self._disk = around.worker("disk")
         self._node = config.node
         self._trace = trace
         self._carry = carry
@@ -133,8 +127,6 @@ class Driver:
         self._rounds: dict[int, tuple[str, int]] = {}
         """By ticket: whose round of reads the leader is asked for, and its number there."""
         self._leader: Leader = (None, None)
-        self._unsynced: list[Persist] = []
-        self._syncing: list[Persist] = []
         self._outgoing: dict[str, list[bytes]] = {}
         self._handed: deque[Value] = deque()
         """Batches of other gateways that this node, leading, has no room for yet. One that was turned away would leave
@@ -143,6 +135,9 @@ class Driver:
         self._others_wait = False
         """Did this node, leading, apply batches of other gateways that have not been told so?"""
         self._said_stop = False
+        self._commits = Commits(
+            durable, self.gateway, self._post, self.fail, around.loop, around.worker("disk")
+        )
         self._checkpoints = Checkpoints(durable, machine, self._post, self.fail, around.worker("checkpoint"))
 
     def start(self) -> None:
@@ -185,7 +180,7 @@ class Driver:
         """Wait for the disk and let go of its thread; blocks. The log and the trace remain the caller's."""
         if not self.ended.done():
             self.ended.cancel()
-        self._disk.close()
+        self._commits.close()
         self._checkpoints.close()
 
     def call_turn(self) -> None:
@@ -223,7 +218,7 @@ class Driver:
             if not self._said_stop:
                 self._serve()
             self._release()
-            self._sync()
+            self._commits.begin()
         except Exception as error:
             self.fail(error)
 
@@ -296,7 +291,7 @@ class Driver:
             if isinstance(effect, Line):
                 self._record(effect)
             elif isinstance(effect, Persist):
-                self._unsynced.append(effect)
+                self._commits.add(effect)
             elif isinstance(effect, Apply):
                 self._apply(effect)
             elif isinstance(effect, Readable):
@@ -364,43 +359,6 @@ class Driver:
             self._carry(node, b"".join(frames))
         self.gateway.answer_reads()
         self.gateway.flush()
-
-    # The disk ----------------------------------------------------------------------------
-
-    def _sync(self) -> None:
-        """Start one write and one sync for everything that waits for the disk, unless one is under way."""
-        if self._unsynced and not self._syncing:
-            self._syncing, self._unsynced = self._unsynced, []
-            self._write()
-
-    def _write(self) -> None:
-        records = [record for persist in self._syncing for record in persist.records]
-        self._disk.submit(partial(self._durable.commit, records), self._synced)
-
-    def _synced(self, failure: Exception | None) -> None:
-        if isinstance(failure, DiskFull):
-            self._wait_for_room(failure)
-            return
-        if failure is not None:
-            self.fail(failure)
-            return
-        if self.gateway.is_blocked:
-            self.gateway.is_blocked = False
-            log.info("there is room on the disk again")
-        number = self._syncing[-1].number
-        self._syncing = []
-        self._post(Persisted(number))
-
-    def _wait_for_room(self, error: DiskFull) -> None:
-        """Try the same batch again in a while; until it is on the disk nothing leaves, and clients go elsewhere.
-
-        If the log has not survived the error, the next attempt says so and ends this.
-        """
-        if not self.gateway.is_blocked:
-            self.gateway.is_blocked = True
-            log.error("%s; until then this node accepts nothing", error)
-        if not self.ended.done():
-            self._loop.call_later(ROOM_S, self._write)
 
     def _end(self) -> None:
         if not self.ended.done():

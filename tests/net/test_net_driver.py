@@ -53,7 +53,7 @@ class Stage:
             boot=boot,
             heartbeat_ms=1000,
             election_ms_min=1001,
-            election_ms_max=2000,
+            election_ms_max=2001,
         )
         self.happened: list[object] = []
         self.events: list[Event] = []
@@ -211,7 +211,7 @@ def test_a_disk_that_fails_ends_the_driver_and_nothing_leaves() -> None:
 def test_a_full_disk_sends_clients_elsewhere_and_goes_on_when_there_is_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("quorate.impl.net.driver.ROOM_S", 0.01)
+    monkeypatch.setattr("quorate.impl.net.commits.ROOM_S", 0.01)
 
     async def story(stage: Stage) -> None:
         stage.disk_error = DiskFull("no room")
