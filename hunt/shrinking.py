@@ -57,8 +57,10 @@ def size(plan: Plan) -> int:
 
 
 def _smaller(plan: Plan, fails: Fails, left: list[int]) -> Plan | None:
-    """The first of the smaller plans that fails."""
+    """The first of the smaller plans that fails, and not because no node would run so."""
     for candidate in _candidates(plan):
+        if candidate.refusal is not None:
+            continue
         for i in range(SEEDS):
             if left[0] <= 0:
                 return None

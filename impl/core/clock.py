@@ -3,8 +3,8 @@
 from .config import Config
 from .errors import CallerError
 
-RANGES_MAX = 8
-"""So many times as wide as it is set does the range become from which time-outs are drawn."""
+DOUBLINGS_MAX = 3
+"""So often is the range doubled from which time-outs are drawn."""
 
 
 class Clock:
@@ -27,8 +27,8 @@ class Clock:
         """How many milliseconds ago `then_ms` was."""
         return self.now_ms - then_ms
 
-    def election_ms(self, config: Config, failed: int) -> int:
-        """A time-out drawn between `election_ms_min` and `election_ms_max`, from a range twice as wide for each attempt
-        that `failed` in a row, up to `RANGES_MAX` times."""
-        width = (config.election_ms_max - config.election_ms_min) * min(1 << failed, RANGES_MAX)
+    def election_ms(self, config: Config, opened: int) -> int:
+        """A time-out drawn between `election_ms_min` and `election_ms_max`, from a range twice as wide for each ballot
+        that was `opened` in vain, up to `DOUBLINGS_MAX` times."""
+        width = (config.election_ms_max - config.election_ms_min) << min(opened, DOUBLINGS_MAX)
         return config.election_ms_min + int(self.draw * width)

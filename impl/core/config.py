@@ -29,8 +29,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     election_ms_min: int = 500
     """A node that has heard its leader within this time supports no other."""
     election_ms_max: int = 1000
-    """A node that hears nobody tries to lead after a time drawn between the two; after each ballot that came to nothing
-    from a range twice as wide, up to eight times, so that candidates cannot disturb each other for ever."""
+    """A node that hears nobody tries to lead after a time drawn between the two, and a candidate waits so long for
+    promises. At least a heartbeat above `election_ms_min`. With each ballot that came to nothing the range doubles, up to
+    eight times its width, so that candidates cannot disturb each other for ever."""
     canvass: bool = True
     """Ask whether others hear a leader before opening a ballot. Without it a node that was cut off and returns
     deposes a good leader: safe, but a disturbance."""

@@ -22,6 +22,7 @@ class Canvassing:
 
     def __init__(self, attempt: int, node: str, now_ms: int) -> None:
         self.attempt = attempt
+        self.began_ms = now_ms
         self.asked_ms = now_ms
         self.supporters = {node}
 
@@ -52,7 +53,7 @@ class Election:
         self._round_seen = 0
         """The highest round that others spoke of."""
         self._attempts = 0
-        self._failed = 0
+        self._opened = 0
         """How many ballots it opened since it last heard a leader, itself included."""
         self._canvassing: Canvassing | None = None
         self.candidacy: Candidacy | None = None
@@ -67,12 +68,12 @@ class Election:
         self._canvassing = None
         self.candidacy = None
         self._waiting_since_ms = self._clock.now_ms
-        self._patience_ms = self._clock.election_ms(self._config, self._failed)
+        self._patience_ms = self._clock.election_ms(self._config, self._opened)
 
     def hear_leader(self) -> None:
-        """A leader lives: whatever this node had begun is over, and its patience begins anew."""
-        self._failed = 0
-        if self._canvassing is not None or self.candidacy is not None:
+        """A leader lives: whatever this node had begun is over, and its patience begins anew, no longer than usual."""
+        if self._opened or self._canvassing is not None or self.candidacy is not None:
+            self._opened = 0
             self.wait()
         self._heard_ms = self._waiting_since_ms = self._clock.now_ms
 
@@ -86,8 +87,7 @@ class Election:
         if self.candidacy is not None:
             self._press(self.candidacy)
         elif self._canvassing is not None:
-            if self._clock.since(self._canvassing.asked_ms) >= self._config.resend_ms:
-                self._canvass()
+            self._insist(self._canvassing)
         elif self._clock.since(self._waiting_since_ms) >= self._patience_ms:
             self._canvass()
 
@@ -101,9 +101,21 @@ class Election:
             return
         self._attempts += 1
         self._canvassing = Canvassing(self._attempts, self._config.node, self._clock.now_ms)
-        ask = Canvass(self._outbox.next_id(), self._attempts)
-        send = (Sent(self._config.peers, ask),)
+        self._ask(self._canvassing)
+
+    def _ask(self, canvassing: Canvassing) -> None:
+        silent = tuple(name for name in self._config.peers if name not in canvassing.supporters)
+        ask = Canvass(self._outbox.next_id(), canvassing.attempt)
+        send = (Sent(silent, ask),)
         self._outbox.emit(Line("ignore", reason="no leader is heard: canvassing", send=send))
+
+    def _insist(self, canvassing: Canvassing) -> None:
+        """Ask the silent again; after a whole time-out ask all anew, for support tells only of its moment."""
+        if self._clock.since(canvassing.began_ms) >= self._patience_ms:
+            self._canvass()
+        elif self._clock.since(canvassing.asked_ms) >= self._config.resend_ms:
+            canvassing.asked_ms = self._clock.now_ms
+            self._ask(canvassing)
 
     def take_over(self, message: Handover) -> None:
         """Open a ballot because the leader wants it: there is nobody to ask whether that disturbs."""
@@ -142,7 +154,7 @@ class Election:
         rounds = [ballot.round for ballot in (used, promised) if ballot is not None]
         ballot = Ballot(1 + max(self._round_seen, *rounds, 0), self._config.node)
         self.wait()
-        self._failed += 1
+        self._opened += 1
         self.ballot_used = ballot
         self.candidacy = Candidacy(ballot, self._clock.now_ms)
         prepare = Prepare(self._outbox.next_id(), ballot)

@@ -13,7 +13,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable
-from itertools import count
 from typing import Final
 
 from ..kv.commands import COMMANDS
@@ -36,8 +35,6 @@ BUSY: Final = Failure("BUSY too many commands wait here; nothing was done, try a
 
 DISK_FULL: Final = Failure("BUSY the disk of this node is full; nothing was done, try another node")
 
-_IDS: Final = count(1)
-
 log = logging.getLogger("quorate.clients")
 
 
@@ -46,7 +43,7 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(self, front: Front, others: set[ClientConnection]) -> None:
         self.front: Final = front
-        self.id: Final = next(_IDS)
+        self.id: Final = next(front.ids)
         self.name = ""
         self.version = 2
         self.trusted = front.password is None

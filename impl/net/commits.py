@@ -25,7 +25,8 @@ ROOM_S: Final = 0.5
 
 
 class Commits:
-    """The commits of one node's log. What is durable goes to `post`, what cannot be helped to `fail`."""
+    """The commits of one node's log. What is durable goes to `post`, what cannot be helped to `fail`; none begins once
+    all `is_over`."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Commits:
         gateway: Gateway,
         post: Callable[[Event], None],
         fail: Callable[[Exception], None],
+        is_over: Callable[[], bool],
         loop: Loop,
         worker: Worker,
     ) -> None:
@@ -40,11 +42,11 @@ class Commits:
         self._gateway = gateway
         self._post = post
         self._fail = fail
+        self._is_over = is_over
         self._loop = loop
         self._worker = worker
         self._waiting: list[Persist] = []
         self._syncing: list[Persist] = []
-        self._closed = False
 
     def add(self, persist: Persist) -> None:
         """Have something made durable by the next commit."""
@@ -57,12 +59,11 @@ class Commits:
             self._commit()
 
     def close(self) -> None:
-        """Finish the commit that is under way, and begin no other; blocks."""
-        self._closed = True
+        """Finish the commit that is under way; blocks."""
         self._worker.close()
 
     def _commit(self) -> None:
-        if not self._closed:
+        if not self._is_over():
             records = [record for persist in self._syncing for record in persist.records]
             self._worker.submit(partial(self._durable.commit, records), self._done)
 

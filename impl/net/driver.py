@@ -136,7 +136,13 @@ class Driver:
         """Did this node, leading, apply batches of other gateways that have not been told so?"""
         self._said_stop = False
         self._commits = Commits(
-            durable, self.gateway, self._post, self.fail, around.loop, around.worker("disk")
+            durable,
+            self.gateway,
+            self._post,
+            self.fail,
+            self.ended.done,
+            around.loop,
+            around.worker("disk"),
         )
         self._checkpoints = Checkpoints(durable, machine, self._post, self.fail, around.worker("checkpoint"))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Protocol, TypeAlias
 
 from ..kv.machine import KeyValue
@@ -18,7 +19,7 @@ Then: TypeAlias = Callable[[Reply], Answerable]
 
 @dataclass
 class Front:
-    """What the connections of one node share."""
+    """The node, as its clients' connections have it."""
 
     gateway: Gateway
     machine: KeyValue
@@ -33,6 +34,7 @@ class Front:
     clients_max: int = 4096
     closing: bool = False
     """The node stops: nothing new is begun."""
+    ids: count[int] = field(default_factory=lambda: count(1))
 
 
 class Client(Protocol):

@@ -15,7 +15,6 @@ from random import Random
 from typing import Final, Protocol, TypeVar
 
 from ...traces import Recorder
-from ..core.config import Config
 from ..core.records import PromiseRecord, Record
 from ..core.replica import Replica
 from ..kv.commands import Command
@@ -141,7 +140,7 @@ class Member:
         self._tracer = Tracer(self._recorder)
         loop = NodeLoop(world.timeline, life, self.clock)
         self._driver = Driver(
-            Replica(self._config(opened.boot), opened.state),
+            Replica(plan.config(self.name, opened.boot), opened.state),
             durable,
             WatchedTrace(world, life, self.name, self._tracer),
             machine,
@@ -221,27 +220,6 @@ class Member:
             self.power = False
             self.crash()
         self._world.ended(self, error)
-
-    def _config(self, boot: int) -> Config:
-        plan = self._world.plan
-        timing, sizes = plan.timing, plan.sizes
-        phase1, phase2 = plan.quorums if sizes.flexible else (0, 0)
-        return Config(
-            node=self.name,
-            nodes=plan.names,
-            boot=boot,
-            phase1=phase1,
-            phase2=phase2,
-            heartbeat_ms=timing.heartbeat_ms,
-            resend_ms=timing.resend_ms,
-            election_ms_min=timing.election_ms_min,
-            election_ms_max=timing.election_ms_max,
-            quorum_ms=timing.quorum_ms,
-            batch_entries_max=sizes.batch_entries_max,
-            window_batches_max=sizes.window_batches_max,
-            backlog_entries_max=sizes.backlog_entries_max,
-            checkpoint_entries=sizes.checkpoint_entries,
-        )
 
     def _before_disk(self, operation: str, path: Path) -> None:
         if self._life is not None:

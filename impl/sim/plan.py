@@ -13,6 +13,8 @@ from typing import TypeAlias
 import msgspec
 
 from ...decoding import UNREADABLE
+from ..core.config import Config
+from ..core.errors import ConfigError
 
 
 class BadPlan(Exception):
@@ -218,6 +220,36 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             return self.nodes - 1, 2
         return self.nodes // 2 + 1, self.nodes // 2 + 1
 
+    def config(self, node: str, boot: int) -> Config:
+        """What the replica of a node is told. Raises `ConfigError`; see `refusal`."""
+        timing, sizes = self.timing, self.sizes
+        phase1, phase2 = self.quorums if sizes.flexible else (0, 0)
+        return Config(
+            node=node,
+            nodes=self.names,
+            boot=boot,
+            phase1=phase1,
+            phase2=phase2,
+            heartbeat_ms=timing.heartbeat_ms,
+            resend_ms=timing.resend_ms,
+            election_ms_min=timing.election_ms_min,
+            election_ms_max=timing.election_ms_max,
+            quorum_ms=timing.quorum_ms,
+            batch_entries_max=sizes.batch_entries_max,
+            window_batches_max=sizes.window_batches_max,
+            backlog_entries_max=sizes.backlog_entries_max,
+            checkpoint_entries=sizes.checkpoint_entries,
+        )
+
+    @property
+    def refusal(self) -> str | None:
+        """Why a node refuses to be told what the plan says, if it does."""
+        try:
+            self.config("a", 1)
+        except ConfigError as error:
+            return str(error)
+        return None
+
     @property
     def spared(self) -> int:
         """So many nodes may be gone for ever, and the others can still do everything."""
@@ -237,8 +269,11 @@ def encode(plan: Plan) -> bytes:
 def read(path: Path) -> Plan:
     """The plan in a file. Raises `BadPlan`."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Plan)
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
     except OSError as error:
         raise BadPlan(f"{path}: cannot be read: {error.strerror}; name a plan that a hunt wrote") from error
     except UNREADABLE as error:
         raise BadPlan(f"{path}: is no plan: {error}; name a plan that a hunt wrote") from error
+    if plan.refusal is not None:
+        raise BadPlan(f"{path}: no node runs so: {plan.refusal}")
+    return plan

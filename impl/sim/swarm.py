@@ -43,13 +43,14 @@ def draw(seed: int) -> Plan:
     random = Random(f"plan {seed}")
     nodes = random.choice(COUNTS)
     ends = random.randint(500, 4000) * 1000
+    net = _net(random)
     return Plan(
         seed=seed,
         nodes=nodes,
         ends=ends,
-        timing=_timing(random),
+        timing=_timing(random, net),
         sizes=_sizes(random, nodes),
-        net=_net(random),
+        net=net,
         disks=_disks(random),
         clocks=tuple(random.choice((1.0, 1.0, 0.7, 1.4)) for _ in range(nodes))
         if random.random() < 0.3
@@ -60,9 +61,11 @@ def draw(seed: int) -> Plan:
     )
 
 
-def _timing(random: Random) -> Timing:
+def _timing(random: Random, net: Net) -> Timing:
+    """Nodes that are far from each other have the time of two round trips before they think that nobody leads; they may
+    ask again what is on its way."""
     heartbeat = random.choice((20, 50, 50, 100))
-    shortest = heartbeat * random.randint(2, 6)
+    shortest = max(heartbeat * random.randint(2, 6), 4 * net.delay_max // 1000)
     return Timing(
         heartbeat_ms=heartbeat,
         resend_ms=random.choice((20, 50, 100)),
@@ -86,10 +89,10 @@ def _sizes(random: Random, nodes: int) -> Sizes:
 
 
 def _net(random: Random) -> Net:
-    shortest = random.choice((50, 200, 1000))
+    shortest, longest = random.choice(_DELAYS)
     return Net(
         delay_min=shortest,
-        delay_max=shortest * random.choice((1, 3, 20)),
+        delay_max=longest,
         slow=_sometimes(random, 0.001, 0.02),
         lost=_sometimes(random, 0.005, 0.2),
         doubled=_sometimes(random, 0.005, 0.1),
@@ -115,6 +118,12 @@ def _caller(random: Random) -> Caller:
 def _sometimes(random: Random, least: float, most: float) -> float:
     return round(random.uniform(least, most), 4) if random.random() < 0.4 else 0.0
 
+
+_DELAYS: Final = (
+    *((shortest, shortest * times) for shortest in (50, 200, 1000) for times in (1, 3, 20)),
+    (30_000, 90_000),
+)
+"""How long messages take, at least and at most: under one roof, and here and there over a continent."""
 
 # Faults ----------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from .view import Entries, Facts, acts, commits, rests_on, says
 Known: TypeAlias = dict[Any, "Player"]
 
 PATIENCE_MS = 1000
-"""Longer than any replica on the stage waits for a leader."""
+"""Longer than any replica on the stage waits for a leader: what they draw is 0."""
 
 
 class FellOver(Exception):

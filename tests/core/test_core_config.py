@@ -44,3 +44,7 @@ def test_what_cannot_work_is_refused(fields, line):
         Config(**{"node": "a", "nodes": ("a", "b", "c"), "boot": 1, **fields})
     assert str(refused.value).startswith(line)
     assert "\n" not in str(refused.value)
+
+
+def test_a_range_of_time_outs_may_be_as_narrow_as_a_heartbeat():
+    Config(node="a", nodes=("a",), boot=1, heartbeat_ms=50, election_ms_min=500, election_ms_max=550)

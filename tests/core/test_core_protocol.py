@@ -140,7 +140,7 @@ def test_a_supporter_teaches_how_high_to_go(alone, peer):
 
 def test_support_of_an_earlier_canvass_is_not_counted(alone, peer):
     alone.tick("a", 60)
-    alone.tick("a", 20)  # a second attempt
+    alone.tick("a", 60)  # a second attempt
     peer.say(Support, 1, None)
     assert alone["a"].status.role == "follower"
     peer.say(Support, 2, None)
@@ -221,12 +221,51 @@ def test_a_candidate_is_the_more_patient_the_more_of_its_ballots_came_to_nothing
 
     patience()  # drawn when it was started
     assert [patience() for _ in range(6)] == [59, 89, 149, 269, 269, 269]
+
+
+def test_whoever_hears_a_leader_is_no_more_patient_than_usual_whatever_came_to_nothing_before(alone, peer):
+    """It has lost to another's ballot: it has begun nothing, and waits from a range that had grown."""
+    start_without_canvass(alone)
+    while alone["a"].status.promised.round < 4:
+        alone.tick("a", 1, 0.999)
+        alone.sync("a")
+        alone.sync("a")
+    peer.say(Prepare, Ballot(9, "b"))
+    alone.tick("a", 1, 0.999)
+    peer.say(Heartbeat, Ballot(9, "b"), 0)
+    alone.tick("a", 58, 0.999)
+    assert alone["a"].status.role == "follower"
+    alone.tick("a", 1, 0.999)
+    alone.sync("a")
+    assert alone["a"].status.role == "candidate"
+
+
+def test_support_that_comes_after_a_question_was_repeated_is_counted(alone, peer):
+    """Where answers take longer than `resend_ms` nobody would ever lead."""
+    alone.tick("a", 60, 0.9)
+    [(_, canvass), _] = [(name, message) for name, message in alone.flying if isinstance(message, Canvass)]
+    alone.flying.clear()
+    alone.tick("a", 20)
+    assert [message.attempt for _, message in alone.flying] == [canvass.attempt] * 2, "the same question"
+    peer.say(Support, canvass.attempt, None)
+    alone.sync("a")
+    assert alone["a"].status.role == "candidate"
+
+
+def test_whoever_supports_is_not_asked_again_until_a_new_canvass_forgets_that(make_cluster):
+    cluster = make_cluster("abcde")
+    cluster.audit = SilentAudit()
+    cluster.tick("a", 60, 0.999)
+    [attempt] = {message.attempt for _, message in cluster.flying}
     cluster.flying.clear()
-    cluster.elect("b")
-    rounds = node.status.promised.round
+    Peer(cluster).say(Support, attempt, None)
+    cluster.tick("a", 20, 0.999)
+    assert [(name, message.attempt) for name, message in cluster.flying] == [(name, attempt) for name in "cde"]
     cluster.flying.clear()
-    cluster.cut = {"b"}
-    assert [patience() for _ in range(3)][1:] == [59, 89]
+    cluster.tick("a", 40, 0.999)
+    assert [(name, message.attempt) for name, message in cluster.flying] == [
+        (name, attempt + 1) for name in "bcde"
+    ]
 
 
 def test_a_candidate_without_answers_asks_the_silent_again(make_cluster):

@@ -229,6 +229,22 @@ def test_a_full_disk_sends_clients_elsewhere_and_goes_on_when_there_is_room(
     assert len(stage.commits) == 1
 
 
+def test_a_full_disk_is_not_waited_for_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quorate.impl.net.commits.ROOM_S", 0.01)
+
+    async def story(stage: Stage) -> None:
+        stage.disk_error = DiskFull("no room")
+        stage.driver.start()
+        stage.driver.receive(heartbeat(1), stage)
+        await until(lambda: stage.driver.gateway.is_full)
+        stage.driver.fail(OSError("something else"))
+        stage.disk_error = None
+        await asyncio.sleep(0.1)
+
+    stage = run(persist_each_message, story)
+    assert stage.commits == []
+
+
 def test_after_a_failure_nothing_more_is_done() -> None:
     def script(event: Event) -> list[Effect]:
         return [Line("resend", send=(Sent(("b",), heartbeat(1)),))] if isinstance(event, Received) else []

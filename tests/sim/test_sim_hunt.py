@@ -16,7 +16,7 @@ from quorate.hunt.mutation import mutated
 from quorate.hunt.shrinking import shrink, size
 from quorate.hunt.trial import Bench
 from quorate.impl.core import replica
-from quorate.impl.sim.plan import Caller, Crashes, Plan, PowerFails, read
+from quorate.impl.sim.plan import Caller, Crashes, Plan, PowerFails, Timing, read
 from quorate.impl.sim.swarm import draw
 from quorate.traces import Recorder
 
@@ -72,6 +72,14 @@ def test_what_is_made_small_still_breaks_the_same_rule() -> None:
 
 def rules(bench: Bench, plan: Plan) -> set[str]:
     return {complaint.rule for complaint in bench.hold(plan).complaints}
+
+
+def test_shrinking_tries_nothing_that_no_node_would_run() -> None:
+    tried: list[Plan] = []
+    timing = Timing(heartbeat_ms=600, election_ms_min=700, election_ms_max=1400)
+    list(shrink(Plan(seed=1, timing=timing), lambda plan: bool(tried.append(plan)), 1000))
+    assert tried
+    assert all(plan.refusal is None for plan in tried)
 
 
 def test_shrinking_leaves_what_is_needed() -> None:

@@ -245,6 +245,19 @@ def test_five_candidates_find_a_leader_where_a_message_takes_longer_than_their_r
     assert trial.events["prepare"] < 15
 
 
+def test_a_leader_is_found_where_an_answer_takes_longer_than_questions_wait_to_be_repeated(bench: Bench) -> None:
+    plan = Plan(
+        seed=1,
+        ends=3_000_000,
+        timing=Timing(resend_ms=200, election_ms_min=500, election_ms_max=1000, quorum_ms=3000),
+        net=Net(delay_min=110_000, delay_max=130_000),
+        callers=(Caller(session=True, commands=5, think=5_000, patience=1_000_000),),
+    )
+    trial = bench.hold(plan)
+    assert not trial.complaints, trial.complaints[0]
+    assert trial.slots > 0
+
+
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     for seed in range(50):
@@ -257,6 +270,11 @@ def test_what_is_no_plan_is_refused_in_a_line(tmp_path: Path) -> None:
     for text in (b"", b"[]", b'{"seed": "x"}', b'{"seed": 1, "fault": []}', b'{"\xff": 1}', b"[" * 9999):
         path.write_bytes(text)
         with pytest.raises(BadPlan, match="is no plan"):
+            read(path)
+    narrow = Plan(seed=1, timing=Timing(election_ms_min=300, election_ms_max=300))
+    for plan in (narrow, Plan(seed=1, nodes=0)):
+        path.write_bytes(encode(plan))
+        with pytest.raises(BadPlan, match="no node runs so"):
             read(path)
     with pytest.raises(BadPlan, match="cannot be read"):
         read(tmp_path / "none.json")
