@@ -30,8 +30,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A node that has heard its leader within this time supports no other."""
     election_ms_max: int = 1000
     """A node that hears nobody tries to lead after a time drawn between the two, and a candidate waits so long for
-    promises. At least a heartbeat above `election_ms_min`. With each ballot that came to nothing the range doubles, up to
-    eight times its width, so that candidates cannot disturb each other for ever."""
+    promises. At least a heartbeat above `election_ms_min`. With each ballot that came to nothing the range doubles, up
+    to eight times its width, so that candidates cannot disturb each other for ever."""
     canvass: bool = True
     """Ask whether others hear a leader before opening a ballot. Without it a node that was cut off and returns
     deposes a good leader: safe, but a disturbance."""
