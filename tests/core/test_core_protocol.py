@@ -260,7 +260,9 @@ def test_whoever_supports_is_not_asked_again_until_a_new_canvass_forgets_that(ma
     cluster.flying.clear()
     Peer(cluster).say(Support, attempt, None)
     cluster.tick("a", 20, 0.999)
-    assert [(name, message.attempt) for name, message in cluster.flying] == [(name, attempt) for name in "cde"]
+    assert [(name, message.attempt) for name, message in cluster.flying] == [
+        (name, attempt) for name in "cde"
+    ]
     cluster.flying.clear()
     cluster.tick("a", 40, 0.999)
     assert [(name, message.attempt) for name, message in cluster.flying] == [

@@ -245,7 +245,9 @@ def test_five_candidates_find_a_leader_where_a_message_takes_longer_than_their_r
     assert trial.events["prepare"] < 15
 
 
-def test_a_leader_is_found_where_an_answer_takes_longer_than_questions_wait_to_be_repeated(bench: Bench) -> None:
+def test_a_leader_is_found_where_an_answer_takes_longer_than_questions_wait_to_be_repeated(
+    bench: Bench,
+) -> None:
     plan = Plan(
         seed=1,
         ends=3_000_000,
