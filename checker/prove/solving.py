@@ -19,7 +19,8 @@ from .smt import Smt, ask
 from .smtlib import Query
 
 HASTE = 15
-"""What is not decided within this part of the time limit is tried with fewer hypotheses."""
+HASTE_S = 0.5
+"""What is not decided within this part of the time limit, and within so long, is tried with fewer hypotheses."""
 
 Result = Literal["proved", "skipped", "failed", "unknown"]
 
@@ -76,7 +77,7 @@ class Z3:
 
         A proof from fewer hypotheses is a proof.  A counterexample to them is none.
         """
-        hasty = replace(self, seconds_max=self.seconds_max / HASTE)
+        hasty = replace(self, seconds_max=min(HASTE_S, self.seconds_max / HASTE))
         found = hasty._asked(obligation)
         if found[0] == "unknown" and ask(hasty.query(obligation.from_its_own(), Smt())) == z3.unsat:
             return "proved", "", None
