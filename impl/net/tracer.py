@@ -3,8 +3,8 @@
 A line that has a message to another node is in the file before that leaves; one that has none may come a tick later.
 
 A value that is large stands in every line that speaks of it, several times a node. So a trace has a digest of it
-(SHA-256), unless a person wants values whole; all nodes must do the same, for a message must be received as it was
-sent.
+(BLAKE2b, 128 bits), unless a person wants values whole; all nodes must do the same, for a message must be received as
+it was sent.
 
 It does not know what a line means, nor where messages go. A trace that ended early says so in its last line, and has no
 `stop`: what the node did afterwards is unverified, and the checker calls it that.
@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from hashlib import sha256
+from hashlib import blake2b
 from typing import Final
 
 from ...traces import Recorder, TraceError
@@ -29,6 +29,8 @@ FLUSH_S_MAX: Final = 1.0
 WHOLE_BYTES_MAX: Final = 48
 """A value of so few bytes is hardly longer than its digest."""
 
+DIGEST_BYTES: Final = 16
+
 DIGESTS_MAX: Final = 256
 """Digests that are kept: a value is spoken of in several lines within a moment."""
 
@@ -41,7 +43,9 @@ class Tracer:
     def __init__(self, recorder: Recorder, *, whole: bool = False) -> None:
         self._recorder: Recorder | None = recorder
         self._show = None if whole else self._shown
-        self._digests: dict[Value, str] = {}
+        self._digests: dict[int, tuple[Value, str]] = {}
+        """By what tells values of this process apart without reading them; each is kept, so that no other gets its
+        place."""
         self._rows: tuple[Row, ...] = ()
         self._rows_shown: list[Row] = []
         self._alone = (recorder.node,)
@@ -81,12 +85,13 @@ class Tracer:
         """A short value as it is; the digest of a longer one."""
         if len(value) <= WHOLE_BYTES_MAX:
             return value
-        digest = self._digests.get(value)
-        if digest is None:
+        known = self._digests.get(id(value))
+        if known is None:
             if len(self._digests) >= DIGESTS_MAX:
                 self._digests.clear()
-            digest = self._digests[value] = f"sha256:{sha256(value).hexdigest()}"
-        return digest
+            digest = f"blake2b:{blake2b(value, digest_size=DIGEST_BYTES).hexdigest()}"
+            known = self._digests[id(value)] = value, digest
+        return known[1]
 
     def flush(self, *, all_lines: bool = False) -> None:
         """Hand all lines to the kernel if one of them has a message to another node, which may leave then, whatever

@@ -8,7 +8,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable
-from hashlib import sha256
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -274,7 +274,7 @@ def test_a_trace_has_digests_of_large_values_and_small_ones_as_they_are(tmp_path
         assert [value for _, value in told["recv"]["entries"]] == shown[whole]
         assert [value for _, _, value in told["send"][0]["accepted"]] == shown[whole]
     assert shown[True] == [base64.b64encode(value).decode() for value in (small, large, NOOP)]
-    assert shown[False] == [shown[True][0], f"sha256:{sha256(large).hexdigest()}", "noop"]
+    assert shown[False] == [shown[True][0], f"blake2b:{blake2b(large, digest_size=16).hexdigest()}", "noop"]
 
 
 def test_a_node_whose_trace_ends_early_serves_on(settings: MakeSettings, tmp_path: Path) -> None:
