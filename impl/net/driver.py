@@ -118,7 +118,7 @@ class Driver:
         self._node = config.node
         self._trace = trace
         self._carry = carry
-        self._tick_s = max(1, config.heartbeat_ms // 4) / 1000
+        self._tick_s = max(1, config.heartbeat_ms // 2) / 1000
         self._turn_is_due = False
         self._ticked = False
         """Has a tick come since the last turn?"""

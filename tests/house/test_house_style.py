@@ -54,6 +54,7 @@ def test_the_types_are_strict_for_mypy(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_types_are_right_for_pyright() -> None:
     run("pyright", "--project", str(ROOT), "--pythonpath", sys.executable)
 

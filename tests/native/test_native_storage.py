@@ -175,8 +175,20 @@ def test_where_the_disk_takes_no_more_the_search_ends_and_says_so(
 
 
 @pytest.mark.usefixtures("in_many_pieces")
-@pytest.mark.parametrize(("exact", "symmetry"), [(False, False), (True, False), (False, True)])
-@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3)])
+@pytest.mark.parametrize(
+    ("before", "after", "exact", "symmetry"),
+    [
+        (1, 2, False, False),
+        (2, 1, True, False),
+        (2, 3, False, True),
+        pytest.param(1, 2, True, False, marks=pytest.mark.long),
+        pytest.param(1, 2, False, True, marks=pytest.mark.long),
+        pytest.param(2, 1, False, False, marks=pytest.mark.long),
+        pytest.param(2, 1, False, True, marks=pytest.mark.long),
+        pytest.param(2, 3, False, False, marks=pytest.mark.long),
+        pytest.param(2, 3, True, False, marks=pytest.mark.long),
+    ],
+)
 def test_a_search_gone_on_with_ends_as_if_it_had_never_stopped(
     spec: Specification, tmp_path: Path, before: int, after: int, exact: bool, symmetry: bool
 ) -> None:
