@@ -22,7 +22,8 @@ def mutated(plan: Plan, random: Random) -> Plan:
         _change(faults, other.faults, random)
     changed = replace(plan, seed=random.randrange(2**48), faults=tuple(sorted(faults, key=lambda f: f.at)))
     part = random.choice(("net", "disks", "sizes", "timing", "callers", None, None, None))
-    return changed if part is None else replace(changed, **{part: getattr(other, part)})
+    varied = changed if part is None else replace(changed, **{part: getattr(other, part)})
+    return changed if varied.refusal is not None else varied
 
 
 def _change(faults: list[Fault], others: tuple[Fault, ...], random: Random) -> None:

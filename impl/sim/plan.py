@@ -57,6 +57,11 @@ class Net(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     in_order: bool = True
     """Does no message overtake another on the same way?"""
 
+    @property
+    def two_round_trips_ms(self) -> int:
+        """Whoever does not wait so long for a leader cannot expect one."""
+        return 4 * self.delay_max // 1000
+
 
 class Disks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long a commit takes, and a checkpoint."""
@@ -243,11 +248,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def refusal(self) -> str | None:
-        """Why a node refuses to be told what the plan says, if it does."""
+        """Why nodes could not be run so, if they could not: they would refuse to be, or would not wait for a leader."""
         try:
             self.config("a", 1)
         except ConfigError as error:
             return str(error)
+        least = self.net.two_round_trips_ms
+        if self.timing.election_ms_min < least:
+            return f"election_ms_min: {self.timing.election_ms_min} is less than two round trips, which take {least}"
         return None
 
     @property

@@ -65,7 +65,7 @@ def _timing(random: Random, net: Net) -> Timing:
     """Nodes that are far from each other have the time of two round trips before they think that nobody leads; they may
     ask again what is on its way."""
     heartbeat = random.choice((20, 50, 50, 100))
-    shortest = max(heartbeat * random.randint(2, 6), 4 * net.delay_max // 1000)
+    shortest = max(heartbeat * random.randint(2, 6), net.two_round_trips_ms)
     return Timing(
         heartbeat_ms=heartbeat,
         resend_ms=random.choice((20, 50, 100)),

@@ -274,7 +274,8 @@ def test_what_is_no_plan_is_refused_in_a_line(tmp_path: Path) -> None:
         with pytest.raises(BadPlan, match="is no plan"):
             read(path)
     narrow = Plan(seed=1, timing=Timing(election_ms_min=300, election_ms_max=300))
-    for plan in (narrow, Plan(seed=1, nodes=0)):
+    hasty = Plan(seed=1, timing=Timing(election_ms_min=100), net=Net(delay_max=30_000))
+    for plan in (narrow, hasty, Plan(seed=1, nodes=0)):
         path.write_bytes(encode(plan))
         with pytest.raises(BadPlan, match="no node runs so"):
             read(path)
