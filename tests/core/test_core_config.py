@@ -47,4 +47,5 @@ def test_what_cannot_work_is_refused(fields, line):
 
 
 def test_a_range_of_time_outs_may_be_as_narrow_as_a_heartbeat():
-    Config(node="a", nodes=("a",), boot=1, heartbeat_ms=50, election_ms_min=500, election_ms_max=550)
+    config = Config(node="a", nodes=("a",), boot=1, heartbeat_ms=50, election_ms_min=500, election_ms_max=550)
+    assert config.election_ms_max - config.election_ms_min == config.heartbeat_ms

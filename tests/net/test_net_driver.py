@@ -208,16 +208,20 @@ def test_a_disk_that_fails_ends_the_driver_and_nothing_leaves() -> None:
     assert not any(isinstance(event, Persisted) for event in stage.events)
 
 
+async def meet_a_full_disk(stage: Stage) -> None:
+    stage.disk_error = DiskFull("no room")
+    stage.driver.start()
+    stage.driver.receive(heartbeat(1), stage)
+    await until(lambda: stage.driver.gateway.is_full)
+
+
 def test_a_full_disk_sends_clients_elsewhere_and_goes_on_when_there_is_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("quorate.impl.net.commits.ROOM_S", 0.01)
 
     async def story(stage: Stage) -> None:
-        stage.disk_error = DiskFull("no room")
-        stage.driver.start()
-        stage.driver.receive(heartbeat(1), stage)
-        await until(lambda: stage.driver.gateway.is_full)
+        await meet_a_full_disk(stage)
         assert not stage.driver.ended.done()
         assert stage.commits == []
         assert not any(isinstance(event, Persisted) for event in stage.events)
@@ -233,10 +237,7 @@ def test_a_full_disk_is_not_waited_for_after_the_end(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("quorate.impl.net.commits.ROOM_S", 0.01)
 
     async def story(stage: Stage) -> None:
-        stage.disk_error = DiskFull("no room")
-        stage.driver.start()
-        stage.driver.receive(heartbeat(1), stage)
-        await until(lambda: stage.driver.gateway.is_full)
+        await meet_a_full_disk(stage)
         stage.driver.fail(OSError("something else"))
         stage.disk_error = None
         await asyncio.sleep(0.1)
