@@ -8,6 +8,8 @@ It does not know what a leader does, nor what the reports that it collects mean.
        +---- a leader is heard -------+--- a higher ballot, or no quorum ------+
 """
 
+from collections.abc import Container, Iterable
+
 from .acceptor import Acceptor
 from .clock import Clock
 from .config import Config
@@ -17,24 +19,35 @@ from .outbox import Outbox
 from .records import BallotRecord
 
 
-class Canvassing:
-    """Before a ballot: who else hears no leader?"""
+class Attempt:
+    """A question to all others, of which those in `answered` have answered it so far."""
 
-    def __init__(self, attempt: int, node: str, now_ms: int) -> None:
-        self.attempt = attempt
+    def __init__(self, now_ms: int, answered: Container[str]) -> None:
         self.began_ms = now_ms
         self.asked_ms = now_ms
+        self._answered = answered
+
+    def silent(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names whose answer did not come yet."""
+        return tuple(name for name in names if name not in self._answered)
+
+
+class Canvassing(Attempt):
+    """Before a ballot: who else hears no leader?"""
+
+    def __init__(self, number: int, node: str, now_ms: int) -> None:
+        self.number = number
         self.supporters = {node}
+        super().__init__(now_ms, self.supporters)
 
 
-class Candidacy:
+class Candidacy(Attempt):
     """Phase 1 of one ballot: the promises that came."""
 
     def __init__(self, ballot: Ballot, now_ms: int) -> None:
         self.ballot = ballot
-        self.opened_ms = now_ms
-        self.asked_ms = now_ms
         self.promises: dict[str, Promise] = {}
+        super().__init__(now_ms, self.promises)
 
 
 class Election:
@@ -84,12 +97,29 @@ class Election:
 
     def tick(self) -> None:
         """Go on with what was begun, or begin, if patience is over."""
+        attempt = self.candidacy or self._canvassing
+        if attempt is None:
+            if self._clock.since(self._waiting_since_ms) >= self._patience_ms:
+                self._canvass()
+        elif self._clock.since(attempt.began_ms) >= self._patience_ms:
+            self._start_over()
+        elif self._clock.since(attempt.asked_ms) >= self._config.resend_ms:
+            attempt.asked_ms = self._clock.now_ms
+            self._ask(attempt)
+
+    def _ask(self, attempt: Canvassing | Candidacy) -> None:
+        """Ask the silent again what was asked before."""
+        if isinstance(attempt, Canvassing):
+            self._ask_for_support(attempt)
+        else:
+            again = Prepare(self._outbox.next_id(), attempt.ballot)
+            self._outbox.emit(Line("resend", send=(Sent(attempt.silent(self._config.peers), again),)))
+
+    def _start_over(self) -> None:
+        """After a whole time-out ask all anew: support tells only of its moment, and a ballot was opened in vain."""
         if self.candidacy is not None:
-            self._press(self.candidacy)
-        elif self._canvassing is not None:
-            self._insist(self._canvassing)
-        elif self._clock.since(self._waiting_since_ms) >= self._patience_ms:
-            self._canvass()
+            self.wait()
+        self._canvass()
 
     # Canvassing --------------------------------------------------------------------------
 
@@ -101,21 +131,12 @@ class Election:
             return
         self._attempts += 1
         self._canvassing = Canvassing(self._attempts, self._config.node, self._clock.now_ms)
-        self._ask(self._canvassing)
+        self._ask_for_support(self._canvassing)
 
-    def _ask(self, canvassing: Canvassing) -> None:
-        silent = tuple(name for name in self._config.peers if name not in canvassing.supporters)
-        ask = Canvass(self._outbox.next_id(), canvassing.attempt)
-        send = (Sent(silent, ask),)
+    def _ask_for_support(self, canvassing: Canvassing) -> None:
+        ask = Canvass(self._outbox.next_id(), canvassing.number)
+        send = (Sent(canvassing.silent(self._config.peers), ask),)
         self._outbox.emit(Line("ignore", reason="no leader is heard: canvassing", send=send))
-
-    def _insist(self, canvassing: Canvassing) -> None:
-        """Ask the silent again; after a whole time-out ask all anew, for support tells only of its moment."""
-        if self._clock.since(canvassing.began_ms) >= self._patience_ms:
-            self._canvass()
-        elif self._clock.since(canvassing.asked_ms) >= self._config.resend_ms:
-            canvassing.asked_ms = self._clock.now_ms
-            self._ask(canvassing)
 
     def take_over(self, message: Handover) -> None:
         """Open a ballot because the leader wants it: there is nobody to ask whether that disturbs."""
@@ -134,7 +155,7 @@ class Election:
     def on_support(self, message: Support) -> None:
         """Count; with a quorum's support, open a ballot."""
         canvassing = self._canvassing
-        if canvassing is None or message.attempt != canvassing.attempt:
+        if canvassing is None or message.attempt != canvassing.number:
             self._outbox.emit(Line("ignore", recv=message, reason="stale"))
             return
         self.hear_round(message.promised)
@@ -184,17 +205,6 @@ class Election:
             self._merely(recv, "counted")
             return None
         return candidacy
-
-    def _press(self, candidacy: Candidacy) -> None:
-        """Ask the silent again; after a whole time-out, start over."""
-        if self._clock.since(candidacy.opened_ms) >= self._patience_ms:
-            self.wait()
-            self._canvass()
-        elif self._clock.since(candidacy.asked_ms) >= self._config.resend_ms:
-            candidacy.asked_ms = self._clock.now_ms
-            silent = tuple(name for name in self._config.peers if name not in candidacy.promises)
-            again = Prepare(self._outbox.next_id(), candidacy.ballot)
-            self._outbox.emit(Line("resend", send=(Sent(silent, again),)))
 
     def _merely(self, recv: Promise | None, reason: str) -> None:
         if recv is not None:
