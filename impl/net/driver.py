@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from ..core.effects import Apply, Checkpoint, Effect, Install, Line, Persist, Readable, Refuse, Restore
@@ -91,7 +91,7 @@ class Driver:
         durable: DurableLog,
         trace: Trace | None,
         machine: KeyValue,
-        carry: Callable[[str, bytes], None],
+        carry: Callable[[str, Sequence[bytes]], None],
         *,
         patience_ms: int = 5000,
         surroundings: Surroundings | None = None,
@@ -247,20 +247,25 @@ class Driver:
             self._leader = (status.leader, status.promised)
             self.gateway.leader_changed()
         if status.role == "leader":
-            for number in self.gateway.rounds_due():
-                self._step(self._asked(self._node, number))
-            if values := self._due():
-                self._step(self._submitted(values))
+            if self._handed or not self.gateway.is_idle:
+                self._propose()
             if self._others_wait:
                 self._others_wait = False
                 self._step(Announce())
             return
         self._handed.clear()
-        if status.leader is not None and status.leader != self._node:
+        if status.leader is not None and status.leader != self._node and not self.gateway.is_idle:
             for number in self.gateway.rounds_due():
                 self._send(status.leader, AskIndex(number))
             if values := self.gateway.batches_due(WINDOW_FOLLOWING, WINDOW_LEADING):
                 self._send(status.leader, Forward(tuple(values)))
+
+    def _propose(self) -> None:
+        """Have this node, leading, do what clients want, its own and those of others."""
+        for number in self.gateway.rounds_due():
+            self._step(self._asked(self._node, number))
+        if values := self._due():
+            self._step(self._submitted(values))
 
     def _due(self) -> list[Value]:
         """The batches that this node, leading, is to propose next, no more than it would take. Where there is no room
@@ -362,7 +367,7 @@ class Driver:
             self._ticked = False
         outgoing, self._outgoing = self._outgoing, {}
         for node, frames in outgoing.items():
-            self._carry(node, b"".join(frames))
+            self._carry(node, frames)
         self.gateway.answer_reads()
         self.gateway.flush()
 

@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from typing import Final, Self, TypeVar
@@ -268,8 +268,8 @@ class Node:
     def _met(self, peer: Hello) -> None:
         self._addresses[peer.node] = peer.clients
 
-    def _carry(self, peer: str, frames: bytes) -> None:
-        self._peers[peer].send(frames)
+    def _carry(self, peer: str, frames: Sequence[bytes]) -> None:
+        self._peers[peer].send(b"".join(frames))
 
     def _dial(self, peer: str, hello: Hello) -> None:
         address = self._settings.peers[peer]

@@ -22,7 +22,7 @@ from ..kv.machine import KeyValue
 from ..kv.replies import Failure, Reply
 from ..net.checkpoints import load
 from ..net.driver import Driver
-from ..net.framing import PEER_BYTES_MAX, FrameDecoder
+from ..net.framing import payload_of
 from ..net.surroundings import Surroundings
 from ..net.tracer import Tracer
 from ..net.wire import AskIndex, Forward, TellIndex, decode_message
@@ -236,10 +236,10 @@ class Member:
 
     # To others, and from them ------------------------------------------------------------
 
-    def _carry(self, life: Life, peer: str, frames: bytes) -> None:
+    def _carry(self, life: Life, peer: str, frames: Sequence[bytes]) -> None:
         life.pass_boundary()
-        for payload in FrameDecoder(PEER_BYTES_MAX).feed(frames):
-            self._world.carry(self.name, peer, payload)
+        for frame in frames:
+            self._world.carry(self.name, peer, payload_of(frame))
 
     def receive(self, sender: str, payload: bytes) -> None:
         """What another node said has arrived."""

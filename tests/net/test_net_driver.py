@@ -31,7 +31,7 @@ from quorate.impl.core.replica import Status
 from quorate.impl.kv.machine import Batch, KeyValue, encode
 from quorate.impl.kv.replies import OK, Reply
 from quorate.impl.net.driver import Driver
-from quorate.impl.net.framing import FrameDecoder
+from quorate.impl.net.framing import payload_of
 from quorate.impl.net.wire import AskIndex, Forward, TellIndex, decode_message
 from quorate.impl.storage import DiskFailed, DiskFull
 
@@ -99,9 +99,9 @@ class Stage:
 
     # the peers
 
-    def carry(self, peer: str, frames: bytes) -> None:
-        for payload in FrameDecoder(1000).feed(frames):
-            message = decode_message(payload)
+    def carry(self, peer: str, frames: Sequence[bytes]) -> None:
+        for frame in frames:
+            message = decode_message(payload_of(frame))
             if isinstance(message, Forward | AskIndex | TellIndex):
                 self.carried.append((peer, message))
             else:

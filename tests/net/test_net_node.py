@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +204,7 @@ def test_a_message_that_no_peer_would_take_is_not_sent(
 ) -> None:
     monkeypatch.setattr(driver_module, "PEER_BYTES_MAX", 10)
     mine = settings("ab", **QUICK)
-    carried: list[bytes] = []
+    carried: list[Sequence[bytes]] = []
     monkeypatch.setattr(Node, "_carry", lambda node, peer, frames: carried.append(frames))
 
     async def story() -> None:
