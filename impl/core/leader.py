@@ -15,6 +15,7 @@ from .effects import Line, Sent
 from .events import Request
 from .messages import Accept, Accepted, Ballot, Entry, Heartbeat, Index, Slot, Value
 from .outbox import Outbox
+from .reading import Reading
 
 
 class Proposal:
@@ -54,9 +55,11 @@ class Leadership:
         self._next: Slot = committed + 1
         """The lowest slot in which this ballot may propose; it proposed in those from where it began."""
         self._waiting: deque[tuple[int | None, Value]] = deque((None, value) for value in forced)
+        """What is to be proposed, in order: what the reports leave, then clients' requests."""
         self.inherited: Index = committed + len(self._waiting)
         """The last slot in which the reports force a value: whatever an earlier leader may have committed."""
-        """What is to be proposed, in order: what the reports leave, then clients' requests."""
+        self.reading = Reading(config, ballot, self.inherited, clock, outbox)
+        """The reads that it confirms."""
         self._flying: dict[Slot, Proposal] = {}
         """The accept messages that no quorum has answered yet, by first slot."""
         self._spoke_ms: int | None = None
@@ -78,9 +81,9 @@ class Leadership:
         )
 
     def unanswered(self) -> tuple[int, ...]:
-        """The tickets of all requests that it was given and that are not applied."""
+        """The tickets of all requests that it was given and that are not applied, and of reads without an index."""
         waiting = [ticket for ticket, _ in self._waiting if ticket is not None]
-        return (*self._tickets.values(), *waiting)
+        return (*self._tickets.values(), *waiting, *self.reading.unanswered)
 
     # Proposing ---------------------------------------------------------------------------
 
@@ -176,6 +179,7 @@ class Leadership:
                 self._propose_again(proposal)
         if self._spoke_ms is None or self._clock.since(self._spoke_ms) >= self._config.heartbeat_ms:
             self._beat(committed)
+        self.reading.tick()
 
     def _propose_again(self, proposal: Proposal) -> None:
         proposal.sent_ms = self._clock.now_ms

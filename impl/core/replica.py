@@ -43,7 +43,7 @@ from .clock import Clock
 from .config import Config
 from .effects import Apply, Effect, Line, Refuse, Sent
 from .election import Candidacy, Election
-from .errors import CallerError, PeerError
+from .errors import CallerError
 from .events import (
     Abandoned,
     Announce,
@@ -62,6 +62,7 @@ from .events import (
 )
 from .leader import Leadership
 from .learner import Claim, Learner
+from .manners import check
 from .messages import (
     NOOP,
     Accept,
@@ -85,7 +86,6 @@ from .messages import (
     Support,
 )
 from .outbox import Outbox
-from .reading import Reading
 from .reconciliation import reconciled
 from .records import Recovered, check_recovered
 
@@ -125,8 +125,6 @@ class Replica:
         self._election = Election(config, recovered.ballot_used, self._acceptor, self._clock, self._outbox)
         self._leadership: Leadership | None = None
         """What this node does as the leader, while it is."""
-        self._reading: Reading | None = None
-        """The reads that it confirms, while it is."""
         self._leader: str | None = None
         """Who leads, as far as this node knows."""
         self._peers = frozenset(config.peers)
@@ -227,8 +225,6 @@ class Replica:
             self._step_down("no quorum answers", None)
         else:
             leadership.tick(self._learner.committed)
-            if self._reading is not None:
-                self._reading.tick()
             self._election.hear_leader()
 
     def _persisted(self, event: Persisted) -> None:
@@ -252,10 +248,10 @@ class Replica:
         self._refuse([ticket for ticket, _ in requests[room:]], "too many commands wait")
 
     def _ask(self, event: Asked) -> None:
-        if self._reading is None:
+        if self._leadership is None:
             self._refuse(event.tickets, "this node does not lead")
             return
-        self._reading.take(event.tickets, self._learner.committed)
+        self._leadership.reading.take(event.tickets, self._learner.committed)
 
     def _announce(self) -> None:
         if self._leadership is not None:
@@ -271,8 +267,7 @@ class Replica:
     # Messages ----------------------------------------------------------------------------
 
     def _receive(self, message: AnyMessage) -> None:
-        if message.sender not in self._peers:
-            raise PeerError(f"a message of '{message.sender}', which is not a peer of {self.config.node}")
+        check(message, self.config.node, self._peers, self._election.ballot_used)
         if isinstance(message, Accept):
             self._on_accept(message)
         elif isinstance(message, Accepted):
@@ -314,12 +309,10 @@ class Replica:
             self._on_accepted(message, None)
 
     def _on_prepare(self, message: Prepare) -> None:
-        self._check_theirs(message)
         if self._acceptor.promise(message.ballot, recv=message):
             self._step_down("a higher ballot is promised", None)
 
     def _on_promise(self, promise: Promise, recv: Promise | None) -> None:
-        self._check_mine(promise)
         won = self._election.on_promise(promise, recv)
         if won is not None:
             self._lead(won, recv)
@@ -340,29 +333,21 @@ class Replica:
         self._outbox.emit(Line("lead", recv=recv, ballot=won.ballot, quorum=tuple(sorted(won.promises))))
         committed = self._learner.committed
         forced = reconciled(won.promises.values(), committed)
-        leadership = Leadership(
+        leadership = self._leadership = Leadership(
             self.config, won.ballot, committed, forced, self._acceptor, self._clock, self._outbox
         )
-        self._leadership = leadership
-        self._reading = Reading(self.config, won.ballot, leadership.inherited, self._clock, self._outbox)
         self._leader = self.config.node
         self._election.hear_leader()  # itself: the candidacy is over
         leadership.propose(committed)
         leadership.tick(committed)
 
     def _on_accept(self, message: Accept) -> None:
-        self._check_theirs(message)
-        if not message.entries:
-            raise PeerError(f"an accept of '{message.sender}' proposes nothing")
         if self._acceptor.accept(message.ballot, message.entries, recv=message):
             self._hear_leader(message.ballot)
             if message.commit > self._learner.committed:
                 self._apply(self._learner.follow(self._acceptor.log, message, None))
 
     def _on_accepted(self, accepted: Accepted, recv: Accepted | None) -> None:
-        self._check_mine(accepted)
-        if not accepted.slots:
-            raise PeerError(f"an accepted of '{accepted.sender}' names no slot")
         leadership = self._leadership
         if leadership is None or accepted.ballot != leadership.ballot:
             self._ignore(recv, "stale")
@@ -376,7 +361,6 @@ class Replica:
             leadership.propose(self._learner.committed)
 
     def _on_heartbeat(self, message: Heartbeat) -> None:
-        self._check_theirs(message)
         if self._acceptor.left(message.ballot):
             self._acceptor.refuse(message, "promised a higher ballot")
             return
@@ -384,19 +368,17 @@ class Replica:
         self._apply(self._learner.follow(self._acceptor.log, message, message))
 
     def _on_confirm(self, message: Confirm) -> None:
-        self._check_theirs(message)
         if self._acceptor.confirm(message):
             self._hear_leader(message.ballot)
 
     def _on_confirmed(self, message: Confirmed) -> None:
-        self._check_mine(message)
-        if self._reading is None or message.ballot != self._ballot():
+        leadership = self._leadership
+        if leadership is None or message.ballot != leadership.ballot:
             self._ignore(message, "stale")
             return
-        self._reading.count(message, self._learner.committed)
+        leadership.reading.count(message, self._learner.committed)
 
     def _on_handover(self, message: Handover) -> None:
-        self._check_theirs(message)
         if self._leadership is not None or self._acceptor.left(message.ballot):
             self._ignore(message, "stale")
             return
@@ -415,9 +397,6 @@ class Replica:
         self._checkpointer.on_snapshot(message)
 
     def _on_nack(self, message: Nack) -> None:
-        self._check_mine(message)
-        if message.promised <= message.ballot:
-            raise PeerError(f"'{message.sender}' refuses {message.ballot} for {message.promised}, not higher")
         self._election.hear_round(message.promised)
         if message.ballot != self._ballot():
             self._ignore(message, "stale")
@@ -442,13 +421,10 @@ class Replica:
     def _step_down(self, reason: str, leader: str | None) -> None:
         """Lead no more, and try to no more for a while; whoever waits for an answer is told to try again."""
         leadership, self._leadership = self._leadership, None
-        reading, self._reading = self._reading, None
         self._leader = leader
         self._election.wait()
         if leadership is not None:
             self._refuse(leadership.unanswered(), reason)
-        if reading is not None:
-            self._refuse(reading.unanswered, reason)
 
     def _apply(self, ripe: tuple[Entry, ...]) -> None:
         if ripe:
@@ -463,16 +439,3 @@ class Replica:
     def _ignore(self, recv: AnyMessage | None, reason: str) -> None:
         if recv is not None:
             self._outbox.emit(Line("ignore", recv=recv, reason=reason))
-
-    # The negative space ------------------------------------------------------------------
-
-    def _check_theirs(self, message: Prepare | Accept | Heartbeat | Confirm | Handover) -> None:
-        """Only its owner speaks for a ballot."""
-        if message.ballot.node != message.sender:
-            raise PeerError(f"'{message.sender}' speaks for the ballot {message.ballot} of another node")
-
-    def _check_mine(self, message: Promise | Accepted | Nack | Confirmed) -> None:
-        """Only a ballot that this node opened is answered to it."""
-        used = self._election.ballot_used
-        if message.ballot.node != self.config.node or used is None or message.ballot > used:
-            raise PeerError(f"'{message.sender}' answers to {message.ballot}, which this node never opened")
