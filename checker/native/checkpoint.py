@@ -25,7 +25,7 @@ from .kernels import route
 from .order import Tally
 from .search import Search
 
-MAGIC = b"quorate checkpoint, version 1\n"
+MAGIC = b"quorate checkpoint, version 2\n"
 HEADER_BYTES_MAX = 1 << 24
 PIECE_WORDS_MAX = 1 << 28
 PARTS = ("frontier", "following")
@@ -47,13 +47,23 @@ class Checkpoints:
     model: str
     """The model, as a person calls it."""
     every_seconds: float = 60.0
+    resumed: Path | None = None
+    """What the search goes on with: the only file that may be there already, and be replaced."""
     failed: str = ""
     """Why the last one could not be written, if it could not."""
+    _ours: bool = False
+    """Whether the file is of this search."""
     _next_s: float = 0.0
 
     def __post_init__(self) -> None:
         self._next_s = time.monotonic() + self.every_seconds
         try:
+            self._ours = self.resumed is not None and self.file.samefile(self.resumed)
+            if self.file.exists() and not self._ours:
+                raise BadCheckpoint(
+                    f"{self.file}: it exists and is left as it is; name a new file, "
+                    "or go on with a checkpoint by --resume"
+                )
             with self._beside.open("wb"):
                 pass
             self._beside.unlink()
@@ -76,6 +86,7 @@ class Checkpoints:
                 _Writer(file).write(self._header(search), search)
                 os.fsync(file.fileno())
             self._beside.replace(self.file)
+            self._ours = True
             folder = os.open(self.file.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
@@ -90,7 +101,8 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Removes what is no use any more, the search having come to its end."""
-        self.file.unlink(missing_ok=True)
+        if self._ours:
+            self.file.unlink(missing_ok=True)
 
     def _header(self, search: Search) -> dict[str, Any]:
         tally, workers = Tally(), search.workers
@@ -104,6 +116,7 @@ class Checkpoints:
             "seconds": search.seconds(),
             "waiting_words": workers[0].program.waiting_words,
             "entry_words": workers[0].seen.entry_words,
+            "remembered": sum(w.seen.count for w in workers),
             "stored": tally.stored,
             "expanded": tally.expanded,
             **{name: getattr(tally, name).tolist() for name in TALLIES},
@@ -211,6 +224,7 @@ class _Reader:
             getattr(first, name)[:] = header[name]
         for w in workers:
             w.level = header["level"]
+            w.seen.expect(header["remembered"] // len(workers))
         for part in PARTS:
             frontiers: list[Frontier] = [getattr(w, part) for w in workers]
             for count, states in self.pieces(words):

@@ -104,7 +104,8 @@ class Storage:
 
     Beyond `memory_bytes_max` states that wait go to files without a name in `folder` (where temporary files go, if it
     is None); when that does not help, the search ends.  It is written down in the file `checkpoint` every so many
-    seconds, and when it is cut short; `resume` names such a file to go on with.
+    seconds, and when it is cut short; `resume` names such a file to go on with. A file `checkpoint` that is there
+    already is refused, unless it is the one gone on with.
     """
 
     memory_bytes_max: int | None = None
@@ -262,7 +263,7 @@ def _prepare(
     checkpoints = None
     if storage.checkpoint:
         model = f"{spec.name} with {instance}"
-        checkpoints = Checkpoints(storage.checkpoint, identity, model, storage.every_seconds)
+        checkpoints = Checkpoints(storage.checkpoint, identity, model, storage.every_seconds, storage.resume)
     return _Run(spec, instance, goals, program, order, symmetry, identity, checkpoints)
 
 

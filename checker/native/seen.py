@@ -63,6 +63,13 @@ class Seen(Protocol):
     @property
     def entry_words(self) -> int: ...
 
+    def expect(self, count: int) -> None:
+        """Makes room for so many more.
+
+        Before `remember`: what it is given is sorted as the table is, and would crowd one end of a small one.
+        """
+        ...
+
     def remember(self, entries: Array) -> None:
         """Puts back what `entries` gave; none of it is there yet."""
         ...
@@ -91,6 +98,10 @@ class _Table:
         allowed = self._may_grow(self._growth_bytes())
         self.full = not allowed and self._room(LOAD_FULL) < 0
         if allowed or self._room(LOAD_MAX) <= 0:
+            self.grow()
+
+    def expect(self, count: int) -> None:
+        while self._room(LOAD_GROW) < count:
             self.grow()
 
     def _growth_bytes(self) -> int:
@@ -168,8 +179,7 @@ class Fingerprints(_Table):
     def remember(self, entries: Array) -> None:
         for low in range(0, len(entries), SLICE):
             part = entries[low : low + SLICE]
-            while self._room(LOAD_GROW) < len(part):
-                self.grow()
+            self.expect(len(part))
             insert_all(self._table, part, self._shift)
             self.count += len(part)
 
@@ -220,8 +230,7 @@ class Whole(_Table):
 
     def remember(self, entries: Array) -> None:
         words, count = self.entry_words, len(entries) // self.entry_words
-        while self._room(LOAD_GROW) < count:
-            self.grow()
+        self.expect(count)
         self._store[self.count * words : (self.count + count) * words] = entries
         self.count += count
         place_whole(self._store, self.count - count, self.count, words, self._table, self._shift)

@@ -326,6 +326,58 @@ def test_a_file_that_cannot_be_written_or_read_is_told_at_once(spec: Specificati
         explore(spec, small, storage=Storage(resume=nowhere))
 
 
+@pytest.mark.parametrize("limit", [None, 100])
+@pytest.mark.parametrize("whose", ["nobody's", "another search's", "this search's"])
+def test_a_file_that_is_there_already_is_left_as_it_is(
+    spec: Specification, written: Path, limit: int | None, whose: str
+) -> None:
+    file = written.with_name("there")
+    file.write_bytes(b"dear diary" if whose == "nobody's" else written.read_bytes())
+    before, sizes = file.read_bytes(), CORE if whose == "this search's" else {**CORE, "value": 1}
+    resumed = [None] if whose == "this search's" else [None, written]
+    for resume in resumed:
+        with pytest.raises(BadCheckpoint, match=r"there: it exists and is left as it is; .* --resume"):
+            explore(
+                spec,
+                Instance.of(spec, sizes),
+                limits=Limits(states_max=limit),
+                storage=Storage(checkpoint=file, resume=resume),
+            )
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_came_meanwhile_is_not_removed(
+    spec: Specification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, begin = tmp_path / "run", search.Search.begin
+    monkeypatch.setattr(search.Search, "begin", lambda self: (file.write_text("dear diary"), begin(self))[1])
+    assert explore(spec, Instance.of(spec, CORE), storage=Storage(checkpoint=file)).verdict == "holds"
+    assert file.read_text() == "dear diary"
+
+
+@pytest.mark.parametrize(("workers", "exact"), [(1, False), (2, False), (1, True)])
+def test_what_was_seen_is_put_back_into_tables_that_are_large_enough(
+    spec: Specification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, exact: bool
+) -> None:
+    """It comes in the order of its fingerprints: a table that grows meanwhile is full at one end, and searched long."""
+    middle, file = Instance.of(spec, MIDDLE), tmp_path / "run"
+    monkeypatch.setattr(seen, "TABLE_LOG2_MIN", 10)
+    options: dict[str, Any] = {"symmetry": False, "workers": workers, "exact": exact}
+    explore(spec, middle, limits=Limits(states_max=60_000), storage=Storage(checkpoint=file), **options)
+    grown: list[int] = []
+    for kind in (seen.Fingerprints, seen.Whole):
+
+        def grow(self: Any, plain: Any = kind.grow) -> None:
+            grown.append(self.count)
+            plain(self)
+
+        monkeypatch.setattr(kind, "grow", grow)
+    monkeypatch.setattr(search.Search, "run", lambda self, _: self.outcome())
+    explore(spec, middle, storage=Storage(resume=file, checkpoint=file), **options)
+    assert grown
+    assert max(grown) <= 1  # the initial state may be there
+
+
 def test_a_checkpoint_that_cannot_be_renamed_leaves_the_last_one_and_is_told(
     spec: Specification, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,8 +387,8 @@ def test_a_checkpoint_that_cannot_be_renamed_leaves_the_last_one_and_is_told(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    storage = Storage(checkpoint=written)
-    found = explore(spec, Instance.of(spec, CORE), limits=Limits(states_max=100), storage=storage)
+    storage = Storage(checkpoint=written, resume=written)
+    found = explore(spec, Instance.of(spec, CORE), limits=Limits(states_max=200), storage=storage)
     assert found.verdict == "unknown"
     assert found.extra["checkpoint_failed"] == f"{written}: No space left on device"
     assert written.read_bytes() == before
