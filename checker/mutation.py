@@ -19,17 +19,26 @@ class BadMutant(Exception):
 
 
 def mutants_of(spec: Specification) -> Sequence[Mutant]:
-    """The mutants kept beside a specification, in the module `<name>_mutants`; none if there is no such module."""
+    """The mutants kept beside a specification, in the module `<name>_mutants`; none if there is no such module.
+
+    Raises `BadMutant` if it cannot be imported, or keeps something else in `MUTANTS`.
+    """
     package, _, name = spec.module.__name__.rpartition(".")
     file = Path(spec.module.__file__ or "")
     wanted = f"{package}.{name}_mutants" if package else f"{file.stem}_mutants"
     try:
         with beside(file):
-            return tuple(importlib.import_module(wanted).MUTANTS)
-    except ModuleNotFoundError as missing:
-        if missing.name != wanted:
-            raise
-        return ()
+            module = importlib.import_module(wanted)
+    except (Exception, SystemExit) as why:
+        if isinstance(why, ModuleNotFoundError) and why.name == wanted:
+            return ()
+        raise BadMutant(f"{wanted}: {why_not_imported(why)}") from why
+    mutants = getattr(module, "MUTANTS", None)
+    if not isinstance(mutants, list | tuple):
+        raise BadMutant(f"{wanted}: it has no list MUTANTS")
+    if wrong := [m for m in mutants if not isinstance(m, Mutant)]:
+        raise BadMutant(f"{wanted}: MUTANTS has {wrong[0]!r:.60}, which is no Mutant")
+    return tuple(mutants)
 
 
 def mutate(spec: Specification, mutant: Mutant) -> Specification:
@@ -69,7 +78,7 @@ def _load(name: str, filename: str, text: str, spec: Specification) -> ModuleTyp
     try:
         with beside(Path(filename)):
             exec(compile(text, filename, "exec", dont_inherit=True), vars(module))
-    except Exception as why:
+    except (Exception, SystemExit) as why:
         del sys.modules[name]
         raise BadMutant(f"{filename}: {why_not_imported(why)}") from why
     return module

@@ -10,6 +10,7 @@ import ast
 import importlib.util
 import linecache
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -251,7 +252,7 @@ def load(path: str | Path) -> Specification:
     try:
         with beside(file):
             found.loader.exec_module(module)
-    except Exception as why:
+    except (Exception, SystemExit) as why:
         del sys.modules[name]
         raise BadSpecification(f"{file}: {why_not_imported(why)}") from why
     return Specification.of(module, file.stem)
@@ -268,12 +269,16 @@ def beside(file: Path) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def why_not_imported(why: Exception) -> str:
-    """In one line, why a file cannot be imported, and what to do where that can be told."""
+def why_not_imported(why: Exception | SystemExit) -> str:
+    """In one line, why a file cannot be imported, where it failed, and what to do where that can be told."""
     if isinstance(why, BadDeclaration):
         return str(why)
     if isinstance(why, SyntaxError):
         return f"it is not Python: line {why.lineno}: {why.msg}"
     if isinstance(why, ImportError) and "relative import" in str(why):
         return "a file by itself has no `from .`; write `from quorate.checker.language import ...`"
-    return f"it cannot be imported: {type(why).__name__}: {why}".splitlines()[0]
+    frames = traceback.extract_tb(why.__traceback__)
+    place = next(
+        (f"{Path(f.filename).name}, line {f.lineno}: " for f in reversed(frames) if f.filename[0] != "<"), ""
+    )
+    return f"it cannot be imported: {place}{type(why).__name__}: {why}".splitlines()[0]

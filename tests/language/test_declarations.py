@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -242,8 +243,8 @@ def test_sorts_are_found_wherever_they_are_spoken_of(write_module: Write, header
     ("text", "message"),
     [
         ("def (", "it is not Python: line 1"),
-        ("1 / 0", "it cannot be imported: ZeroDivisionError: division by zero"),
-        ("import nowhere_to_be_found", "it cannot be imported: ModuleNotFoundError"),
+        ("1 / 0", "it cannot be imported: mine.py, line 1: ZeroDivisionError: division by zero"),
+        ("import nowhere_to_be_found", "it cannot be imported: mine.py, line 1: ModuleNotFoundError"),
         ("from ..checker.language import Sort", "write `from quorate.checker.language import ...`"),
         (
             "from quorate.checker.language import Sort\nclass A(Sort): ...\nclass B(A): ...",
@@ -286,6 +287,45 @@ def test_a_file_finds_what_stands_beside_it(tmp_path: Path, header: str) -> None
     (mutant,) = mutants_of(spec)
     text = mutate(spec, mutant).steps["open_one"].requires[0].place.text
     assert text == "(b,) in now.opened"
+
+
+@pytest.mark.parametrize("last", ["import sys; sys.exit(0)", "1 / 0", "import nothing_of_this_name"])
+def test_a_file_that_cannot_be_run_to_its_end_is_refused_with_its_line(
+    tmp_path: Path, header: str, last: str
+) -> None:
+    """One that ends the program with 0 must not be taken for one that holds."""
+    file = tmp_path / "mine.py"
+    file.write_text(f"{header}\n{last}\n")
+    with pytest.raises(
+        BadSpecification, match=rf"it cannot be imported: mine.py, line {header.count(chr(10)) + 2}: "
+    ):
+        load(file)
+
+
+MUTANTS_FILES = {
+    "ends the program": (
+        "import sys; sys.exit(0)",
+        "mine_mutants: it cannot be imported: mine_mutants.py, line 1: ",
+    ),
+    "is not Python": ("MUTANTS = [", "mine_mutants: it is not Python: line 1: "),
+    "imports nothing": ("import nothing_of_this_name", "line 1: ModuleNotFoundError: "),
+    "has none": ("", "mine_mutants: it has no list MUTANTS"),
+    "has others": ("MUTANTS = [3]", "mine_mutants: MUTANTS has 3, which is no Mutant"),
+    "has a number": ("MUTANTS = 3", "mine_mutants: it has no list MUTANTS"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), MUTANTS_FILES.values(), ids=MUTANTS_FILES)
+def test_a_file_of_mutants_that_is_none_is_refused(
+    tmp_path: Path, header: str, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.delitem(sys.modules, "mine_mutants", raising=False)
+    (tmp_path / "mine.py").write_text(header)
+    (tmp_path / "mine_mutants.py").write_text(text)
+    spec = load(tmp_path / "mine.py")
+    with pytest.raises(BadMutant, match=message) as caught:
+        mutants_of(spec)
+    assert "\n" not in str(caught.value)
 
 
 # Instances ---------------------------------------------------------------------------------
