@@ -19,6 +19,7 @@ from .exploring import Ways, ways_options
 from .main import Exit
 from .specs import list_mutants, mutant_options, size_option, sizes_of, spec_argument, tower_of
 from .storing import Stores, storing_options
+from .writing import check_file
 
 CODES = {"holds": Exit.HOLDS, "violated": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
 
@@ -161,9 +162,9 @@ def check(
 ) -> int:
     """Explore every state of a small cluster, and check every property in each.
 
-    SPEC is multipaxos, voting, consensus, flexible, flexible_voting or the path of a specification of yours.  Every
-    sort has two members, three if sets are made of it, unless -n says otherwise.  What is violated is shown with a
-    shortest way to it.
+    SPEC is multipaxos, voting, consensus, checkpoint, flexible, flexible_voting or the path of a specification of
+    yours.  Every sort has two members, three if sets are made of it, unless -n says otherwise.  What is violated is
+    shown with a shortest way to it.
     """
     if list_them:
         list_mutants(spec)
@@ -180,6 +181,8 @@ def check(
     ways.refuse_what_does_not_go_together(
         native=engine == "native", storing=storing, refinement=refinement, deadlock=deadlock, as_json=as_json
     )
+    if ways.itf is not None:
+        check_file(ways.itf)
     specification = tower.floors[0]
     instance = Instance.of(specification, sizes_of(sizes))
     if show_code:
@@ -203,9 +206,9 @@ def check(
         )
         if found is None:
             found = engines.referee() if by_text else engines.compiled(engine == "auto" and not storing)
-    ways.write(found)
     if not ways.dump:
         report(found, as_json)
+    ways.write(found)
     return CODES[found.verdict]
 
 

@@ -21,7 +21,6 @@ ERRORS: Mapping[str, tuple[str, ...]] = {
     "checker.specification": ("BadSpecification",),
     "checker.study.study": ("BadStudy",),
     "cli.backup": ("NoBackup",),
-    "cli.exploring": ("CannotWrite",),
     "impl.backup": ("BadBackup",),
     "impl.net.errors": ("NetError",),
     "impl.restore": ("CannotRestore",),

@@ -19,10 +19,7 @@ from ..checker.explore.simulate import simulate
 from ..checker.instance import Instance
 from ..checker.specification import Specification
 from .specs import gathered
-
-
-class CannotWrite(Exception):
-    """A file that was asked for cannot be written; the message is one line that says which and why."""
+from .writing import write_file
 
 
 @dataclass(frozen=True)
@@ -120,16 +117,13 @@ class Ways:
         return found
 
     def write(self, found: Exploration) -> None:
-        """Writes the counterexample to the file asked for, if there is one of either.  Raises `CannotWrite`."""
+        """Writes the counterexample to the file asked for, if there is one of either.  Raises `click.UsageError`."""
         if self.itf is None:
             return
         if found.violation is None:
             click.echo(f"nothing is violated, so {self.itf} is not written", err=True)
             return
-        try:
-            self.itf.write_text(json.dumps(counterexample_itf(found, found.violation), indent=1) + "\n")
-        except OSError as why:
-            raise CannotWrite(f"{self.itf}: {why.strerror}; name a file that can be written") from None
+        write_file(self.itf, json.dumps(counterexample_itf(found, found.violation), indent=1) + "\n")
 
 
 OPTIONS = [
@@ -140,7 +134,9 @@ OPTIONS = [
         type=click.IntRange(min=1),
         help="Take N random walks instead; the verdict is violated or unknown.",
     ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Which random walks."),
+    click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which random walks."
+    ),
     click.option(
         "--liveness",
         is_flag=True,

@@ -46,8 +46,8 @@ def export(
         return Exit.HOLDS
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{made.name}.tla").write_text(made.module)
-        (folder / f"{made.name}.cfg").write_text(made.configuration)
+        (folder / f"{made.name}.tla").write_text(made.module, encoding="utf-8")
+        (folder / f"{made.name}.cfg").write_text(made.configuration, encoding="utf-8")
     except OSError as why:
         raise click.UsageError(f"-o {folder}: {why.strerror}; name a folder that can be written") from None
     click.echo(f"wrote {folder / made.name}.tla and {folder / made.name}.cfg")

@@ -1,13 +1,14 @@
 """The command line: finds the command, runs it, and turns what goes wrong into one clear line.
 
 Exit codes: 0 it holds, is proved, conforms; 1 it is violated, refuted, diverges; 2 bad usage or bad input; 3 it is
-not known.  Commands are imported when they are called, so that `--help` is quick.
+not known; 130 it was interrupted, or nobody read to the end what it said.  Commands are imported when they are called,
+so that `--help` is quick.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
@@ -16,6 +17,7 @@ from typing import NoReturn
 import click
 
 from .errors import bad_input
+from .streams import Unheard, guarded
 
 
 class Exit(IntEnum):
@@ -63,8 +65,8 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 holds, 1 violated or diverges, 2 bad usage or input, 3 unknown.  "
-    "`quorate COMMAND --help` tells more.",
+    epilog="Exit codes: 0 holds, 1 violated or diverges, 2 bad usage or input, 3 unknown, "
+    "130 interrupted.  `quorate COMMAND --help` tells more.",
 )
 @click.version_option(package_name="quorate", message="quorate %(version)s")
 def commands() -> None:
@@ -77,7 +79,9 @@ def commands() -> None:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and exits with its code."""
-    sys.exit(run(argv))
+    with guarded():
+        code = run(argv)
+    sys.exit(code)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -87,17 +91,18 @@ def run(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return int(code or Exit.HOLDS)
     except click.ClickException as wrong:
-        click.echo(f"quorate: {' '.join(wrong.format_message().split())}", err=True)
-        return Exit.BAD_INPUT
+        return _bad_input(" ".join(wrong.format_message().split()))
     except (KeyboardInterrupt, click.Abort):
         click.echo("quorate: interrupted", err=True)
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has had enough; nothing more can be told to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.INTERRUPTED
+    except Unheard as wrong:
+        return Exit.INTERRUPTED if wrong.errno == errno.EPIPE else _bad_input(str(wrong))
     except Exception as wrong:
         if not isinstance(wrong, bad_input()):
             raise
-        click.echo(f"quorate: {wrong}", err=True)
-        return Exit.BAD_INPUT
+        return _bad_input(str(wrong))
+
+
+def _bad_input(text: str) -> int:
+    click.echo(f"quorate: {text}", err=True)
+    return Exit.BAD_INPUT

@@ -21,9 +21,10 @@ from ..checker.study.page import studies_section
 from ..checker.study.study import Study, settled
 from .console import Work, print_json
 from .main import Exit
-from .proving import Way, proving_options, save_queries, write_file
+from .proving import Way, proving_options, save_queries
 from .specs import OURS, list_mutants, mutant_options, spec_argument, tower_of
 from .study import Asked, refuse_what_does_not_go_together, refuted, study, study_options
+from .writing import write_file
 
 CODES = {"proved": Exit.HOLDS, "refuted": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
 

@@ -18,6 +18,7 @@ from ..checker.prove.second import Cvc5, SolverMissing
 from ..checker.prove.smtlib import script
 from ..checker.prove.solving import Z3, Solver
 from ..checker.refinement import Tower
+from .writing import cannot_write, check_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,10 +67,7 @@ class Way:
                 f"{self.graph}: the graph is drawn as SVG; call it {self.graph.with_suffix('.svg')}"
             )
         for path in filter(None, (self.html, self.graph)):
-            if not path.parent.is_dir():
-                raise click.UsageError(
-                    f"{path}: there is no folder {path.parent}; make it, or name another place"
-                )
+            check_file(path)
 
     def solvers(self) -> Sequence[Solver]:
         """A solver for each prover and seed.  Raises `click.UsageError` if one is not installed."""
@@ -168,16 +166,3 @@ def save_queries(tower: Tower, folder: Path) -> int:
 def file_name(text: str) -> str:
     """A text as part of a file's name."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80]
-
-
-def write_file(path: Path, text: str) -> None:
-    """Writes a file.  Raises `click.UsageError`."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as why:
-        raise cannot_write(path, why) from None
-
-
-def cannot_write(path: Path, why: OSError) -> click.UsageError:
-    """In one line, that a file cannot be written."""
-    return click.UsageError(f"{path}: cannot be written: {why.strerror or why}; name another place")

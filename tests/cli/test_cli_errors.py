@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +96,43 @@ def test_a_command_that_is_mistyped_is_answered_in_one_line(
     assert run(["prove", *arguments]) == Exit.BAD_INPUT
     out, err = capsys.readouterr()
     assert (out, err[:9], err.count("\n")) == ("", "quorate: ", 1)
+
+
+# Output that nobody takes ----------------------------------------------------------------------
+
+DEADLOCKED = ["check", "consensus", "--deadlock"]
+"""It finds a violation, tells it in some lines, and ends with 1."""
+
+
+def ended(arguments: list[str], redirected: str = "", **streams: int) -> tuple[int, str]:
+    """How a command ends whose output goes elsewhere, and what it says on standard error."""
+    command = f"exec {shlex.join([sys.executable, '-m', 'quorate', *arguments])} {redirected}"
+    led = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **streams}
+    done = subprocess.run(["bash", "-c", command], text=True, timeout=300, check=False, **led)  # type: ignore[call-overload]
+    return done.returncode, done.stderr or ""
+
+
+@pytest.mark.parametrize("arguments", [DEADLOCKED, [*DEADLOCKED, "--json"], ["check", "--help"]])
+def test_a_reader_that_left_is_not_told_that_something_is_violated(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert ended(arguments, stdout=writer) == (Exit.INTERRUPTED, "")
+        assert ended(arguments, stdout=writer, stderr=writer) == (Exit.INTERRUPTED, "")
+        assert ended(["check", "--nosuch"], stderr=writer) == (Exit.BAD_INPUT, "")
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("arguments", [DEADLOCKED, [*DEADLOCKED, "--json"], ["check", "--help"]])
+def test_output_that_finds_no_room_is_one_line(arguments: list[str]) -> None:
+    assert ended(arguments, "> /dev/full") == (
+        Exit.BAD_INPUT,
+        "quorate: the output cannot be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_changes_no_exit_code(closed: str) -> None:
+    for more in ([], ["--json"]):
+        assert ended([*DEADLOCKED, *more], closed) == (Exit.VIOLATED, "")

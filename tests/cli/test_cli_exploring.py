@@ -173,4 +173,22 @@ def test_a_specification_without_liveness_is_told_so(capsys: Capture) -> None:
 def test_a_file_that_cannot_be_written_is_named(capsys: Capture, tmp_path: Path) -> None:
     file = tmp_path / "nowhere" / "x.itf.json"
     assert run([*LIVELOCK, "--itf", str(file)]) == Exit.BAD_INPUT
-    assert capsys.readouterr().err.splitlines()[-1].startswith(f"quorate: {file}: No such file")
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)  # before the search
+    assert said.err.startswith(f"quorate: {file}: there is no folder {file.parent}; ")
+
+
+def test_a_violation_is_told_though_its_file_cannot_be_written(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quorate.cli.check.check_file", lambda _: None)
+    assert run([*LIVELOCK, "--itf", "/dev/full"]) == Exit.BAD_INPUT
+    said = capsys.readouterr()
+    assert "violated" in said.out
+    assert said.err == "quorate: /dev/full: cannot be written: No space left on device; name another place\n"
+
+
+@pytest.mark.parametrize("seed", ["-1", "x"])
+def test_a_seed_that_is_none_is_refused(seed: str, capsys: Capture) -> None:
+    assert run(["check", *ONE, "--simulate", "3", "--seed", seed]) == Exit.BAD_INPUT
+    assert capsys.readouterr().err.count("\n") == 1
