@@ -44,15 +44,15 @@ def planted() -> ModuleType:
 def first_found(bug: Any, bench: Bench, runs: int) -> dict[str, int | None]:
     """By judge, how many runs it takes until it objects; None if it does not in so many."""
     first: dict[str, int | None] = dict.fromkeys(JUDGES)
-    for number, seed in enumerate(bug.seeds, 1):
-        if number > runs or None not in first.values():
+    for seed in range(runs):
+        if None not in first.values():
             break
         with pytest.MonkeyPatch.context() as patch:
             bug.apply(patch)
             rules = {each.rule for each in bench.hold(bug.plan(seed)).complaints}
         for name, is_its in JUDGES.items():
             if first[name] is None and any(map(is_its, rules)):
-                first[name] = number
+                first[name] = seed + 1
     return first
 
 
