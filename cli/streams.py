@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, TypeVar, cast
+
+R = TypeVar("R")
 
 
 class Unheard(Exception):
@@ -21,8 +23,8 @@ class Unheard(Exception):
         self.errno = why.errno
 
 
-class _Stream:
-    """A stream as it was, but for what happens when it takes nothing more."""
+class _Errors:
+    """Standard error: what finds no room is lost, and nothing else is."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -31,55 +33,59 @@ class _Stream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except OSError as why:
-            self._failed(why)
-            return len(text)
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        try:
+        with suppress(OSError):
             self._stream.flush()
-        except OSError as why:
-            self._failed(why)
-
-    def _failed(self, why: OSError) -> None:
-        """Leads the stream nowhere, so that what is buffered is not tried again at the exit."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
-class _Output(_Stream):
-    """Carries outcomes: from the first failure on every writer is told, for a library may not have listened."""
+class _Output:
+    """Standard output: from the first failure on every writer is told, for a library may not have listened."""
 
-    _why: OSError | None = None
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._why: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        wrote = super().write(text)
-        self._say()
-        return wrote
+        return self._unless_failed(self._stream.write, text)
 
     def flush(self) -> None:
-        super().flush()
-        self._say()
+        self._unless_failed(self._stream.flush)
 
-    def _failed(self, why: OSError) -> None:
-        super()._failed(why)
-        self._why = why
-
-    def _say(self) -> None:
-        if self._why is not None:
-            raise Unheard(self._why)
+    def _unless_failed(self, do: Callable[..., R], *given: str) -> R:
+        if self._why is None:
+            try:
+                return do(*given)
+            except OSError as why:
+                self._why = why
+        raise Unheard(self._why)
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Within this context, the standard streams fail in one way; one that was closed leads nowhere."""
-    before = sys.stdout, sys.stderr
+    """Within this context, the standard streams fail as told above; one that was closed leads nowhere."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # the next file opened would take its number
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
-    sys.stdout, sys.stderr = cast(TextIO, _Output(sys.stdout)), cast(TextIO, _Stream(sys.stderr))
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = cast(TextIO, _Output(sys.stdout)), cast(TextIO, _Errors(sys.stderr))
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
+        for stream in before:
+            _leave_nothing(stream)
+
+
+def _leave_nothing(stream: TextIO) -> None:
+    """See to it that what a stream does not take is not tried again at the exit, which would then be another."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

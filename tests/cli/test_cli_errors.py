@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import quorate
 from quorate.cli.errors import ERRORS, bad_input
 from quorate.cli.main import Exit, run
+from quorate.cli.streams import guarded
 
 
 def test_every_error_of_the_table_is_there_and_is_caught() -> None:
@@ -136,3 +138,15 @@ def test_output_that_finds_no_room_is_one_line(arguments: list[str]) -> None:
 def test_a_stream_that_is_closed_changes_no_exit_code(closed: str) -> None:
     for more in ([], ["--json"]):
         assert ended([*DEADLOCKED, *more], closed) == (Exit.VIOLATED, "")
+
+
+def test_a_log_goes_on_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server outlives a disk that is full for a while."""
+    with (tmp_path / "log").open("w", encoding="utf-8") as log, Path("/dev/full").open("wb", 0) as full:
+        monkeypatch.setattr(sys, "stderr", log)
+        with guarded():
+            with monkeypatch.context() as patch:
+                patch.setattr(sys.stderr, "_stream", TextIOWrapper(full, write_through=True))
+                print("lost", file=sys.stderr)
+            print("kept", file=sys.stderr)
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "kept\n"
