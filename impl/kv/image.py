@@ -24,7 +24,7 @@ import msgspec
 from ...decoding import UNREADABLE
 from .commands import Item
 from .machine import KeyValue, Session
-from .replies import Failure, Reply, Word
+from .replies import Failure, Reply, Word, size_of
 
 VERSION: Final = 3
 
@@ -83,7 +83,7 @@ class Frozen:
         rows, size = [], 0
         for client, floor, answers in self.sessions:
             rows.append((client, floor, list(answers.items())))
-            size += len(client) + sum(map(_size, answers.values()))
+            size += len(client) + sum(map(size_of, answers.values()))
             if size >= PART_BYTES:
                 yield _part(["sessions", rows])
                 rows, size = [], 0
@@ -161,7 +161,8 @@ def _take(machine: KeyValue, name: str, rows: list[Any]) -> None:
         ):
             session = machine.sessions[client] = Session()
             session.floor = floor
-            session.answers = {number: _answer(said) for number, said in answers}
+            for number, said in answers:
+                session.keep(number, _answer(said))
     else:
         raise BadImage(f"it has a part {name!r}, which is unknown here")
 
@@ -173,13 +174,6 @@ def _answer(said: object) -> Reply:
             return msgspec.convert(said, Word | Failure)
         return [_answer(part) for part in said]
     return msgspec.convert(said, bytes | int | None)
-
-
-def _size(answer: Reply) -> int:
-    """Roughly how many bytes an answer takes."""
-    if isinstance(answer, list):
-        return 32 + sum(map(_size, answer))
-    return 32 + (len(answer) if isinstance(answer, bytes) else 0)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -26,7 +26,7 @@ import msgspec
 from ...decoding import UNREADABLE
 from ..core.messages import NOOP, Value
 from .commands import COMMANDS, Command, Items, fault, integer, reach
-from .replies import Failure, Reply
+from .replies import Failure, Reply, size_of
 
 SESSIONS_MAX: Final = 65536
 """How many clients' sessions are kept. Part of the protocol: every node must agree on it."""
@@ -34,11 +34,15 @@ SESSIONS_MAX: Final = 65536
 ANSWERS_MAX: Final = 65536
 """How many answers a session keeps: a client that never raises `floor` is refused beyond. Part of the protocol."""
 
+ANSWERS_BYTES_MAX: Final = 8 << 20
+"""How much they may be together, and one of them. Part of the protocol: a checkpoint has to hold them."""
+
 GATEWAYS_MAX: Final = 4096
 """How many gateways are remembered, those that spoke last; each boot of a node is one. Part of the protocol."""
 
 ANSWERED: Final = Failure("ANSWERED this number was answered, and its answer is forgotten")
 TOO_MANY: Final = Failure("TOOMANY the session keeps too many answers; raise its floor")
+NOT_KEPT: Final = Failure("NOTKEPT the command was applied, and its answer was too large to be kept")
 NO_SESSION: Final = Failure("NOSESSION the session is gone; begin a new one")
 BAD_SESSION: Final = Failure("ERR a session has a name, a number from 1, and a floor from 1 up to the number")
 BAD_TRANSACTION: Final = Failure("ERR no transaction")
@@ -70,17 +74,32 @@ class Applied(NamedTuple):
 class Session:
     """What one client was answered, from `floor` on."""
 
-    __slots__ = ("answers", "floor")
+    __slots__ = ("answers", "bytes", "floor")
 
     def __init__(self) -> None:
         self.floor = 1
         self.answers: dict[int, Reply] = {}
+        self.bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Must the client raise its floor before it is answered more?"""
+        return len(self.answers) >= ANSWERS_MAX or self.bytes >= ANSWERS_BYTES_MAX
+
+    def keep(self, number: int, answer: Reply) -> None:
+        """Remember an answer, or, if it is too large, that there was one."""
+        size = size_of(answer)
+        if size > ANSWERS_BYTES_MAX:
+            answer, size = NOT_KEPT, size_of(NOT_KEPT)
+        self.answers[number] = answer
+        self.bytes += size
 
     def forget_below(self, floor: int) -> None:
         """Drop the answers that the client needs no more."""
         if floor > self.floor:
             self.floor = floor
             self.answers = {number: answer for number, answer in self.answers.items() if number >= floor}
+            self.bytes = sum(map(size_of, self.answers.values()))
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -214,11 +233,13 @@ class KeyValue:
         session.forget_below(floor)
         if number < session.floor:
             return ANSWERED
-        if number not in session.answers:
-            if len(session.answers) >= ANSWERS_MAX:
-                return TOO_MANY
-            session.answers[number] = self._execute(command[4:])
-        return session.answers[number]
+        if number in session.answers:
+            return session.answers[number]
+        if session.is_full:
+            return TOO_MANY
+        answer = self._execute(command[4:])
+        session.keep(number, answer)
+        return answer
 
     def _session(self, client: bytes, floor: int) -> Session | None:
         """The client's session, now the latest; a new one for a client that begins; None if it is gone."""

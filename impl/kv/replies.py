@@ -25,3 +25,10 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, tag="failure", gc=Fa
 Reply: TypeAlias = Union[int, bytes, Word, Failure, "list[Reply]", None]
 
 OK: Final = Word("OK")
+
+
+def size_of(reply: Reply) -> int:
+    """Roughly how many bytes a reply takes."""
+    if isinstance(reply, list):
+        return 32 + sum(map(size_of, reply))
+    return 32 + (len(reply) if isinstance(reply, bytes) else 0)

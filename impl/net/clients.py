@@ -21,7 +21,7 @@ from ..kv.replies import OK, Failure, Reply
 from .commands_in import CommandReader
 from .conversation import converse
 from .errors import MalformedFrame
-from .front import Front, Then
+from .front import Front, Queued, Then
 from .resp import OK_BYTES, Answerable, encode_reply
 from .stream import Stream, as_stream
 
@@ -47,8 +47,7 @@ class ClientConnection(asyncio.Protocol):
         self.name = ""
         self.version = 2
         self.trusted = front.password is None
-        self.transaction: list[list[bytes]] | None = None
-        self.spoilt = False
+        self.transaction: Queued | None = None
         self.watched: dict[bytes, int] = {}
         self._others = others
         self._writing = 0

@@ -1,9 +1,10 @@
 """Commands out of a client's stream of bytes: hiredis reads them, and nothing is allocated that was only announced.
 
-It does not know what a command means. An array's head makes hiredis allocate room for as many parts as it says, so a
-head that says too much must not get there. Any `*` with so many digits behind it is looked at: mostly it is part of a
-value, and the only way to know is to walk the stream from a place where a command begins. That place is known without
-walking as long as the commands that came account for every byte that came.
+It does not know what a command means. The head of an array, or of what else has parts (`%`, `~`, `>`: no command has
+these), makes hiredis allocate room for as many as it says, so a head that says too much must not get there. Any with
+so many digits is looked at: mostly it is part of a value, and the only way to know is to walk the stream from a place
+where a command begins. That place is known without walking as long as the commands that came account for every byte
+that came.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ COMMAND_BYTES_MAX: Final = 8 << 20
 WALK_BYTES: Final = 256 << 10
 """Bytes that are kept for a walk before one is taken anyway, to find a later place to begin."""
 
-_SUSPECT: Final = re.compile(rb"\*[0-9]{6}")
-_CUT: Final = re.compile(rb"\*[0-9]*\Z")
+_SUSPECTS: Final = tuple(re.compile(kind + rb"[0-9]{6}") for kind in (rb"\*", b"%", b"~", b">"))
+"""One expression for each, for a search for one byte takes next to no time."""
+_CUT: Final = re.compile(rb"[*%~>][0-9]*\Z")
 _HEAD_BYTES_MAX: Final = 16
 _NO_COMMAND: Final = "a command is an array of bulk strings"
 _HEADS: Final = b"\6" + b"".join(bytes([5 + digits]) * (9 * 10 ** (digits - 1)) for digits in range(1, 6))
@@ -45,7 +47,7 @@ class CommandReader:
         """Of these, what the commands account for that came since."""
         self._walk_bytes = WALK_BYTES
         self._cut = b""
-        """The beginning of an array's head at the end of what came, perhaps; it is read with what follows."""
+        """The beginning of such a head at the end of what came, perhaps; it is read with what follows."""
         self._began = False
 
     @property
@@ -70,8 +72,10 @@ class CommandReader:
                 data, self._cut = data[: cut.start()], data[cut.start() :]
         self._kept.append(data)
         self._kept_bytes += len(data)
-        if _SUSPECT.search(data) is not None:
-            self._walk()
+        for suspect in _SUSPECTS:
+            if suspect.search(data) is not None:
+                self._walk()
+                break
         commands = self._read(data)
         if self._kept_bytes == self._read_bytes:
             self._kept.clear()

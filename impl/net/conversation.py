@@ -18,7 +18,8 @@ from ..kv.commands import COMMANDS, fault, shown
 from ..kv.machine import fault_of, transaction
 from ..kv.replies import OK, Failure, Reply, Word
 from ..passwords import is_right
-from .front import Client
+from .commands_in import COMMAND_BYTES_MAX
+from .front import Client, Queued
 
 Handler: TypeAlias = Callable[[Client, list[bytes]], None]
 
@@ -79,15 +80,20 @@ def _refusal(client: Client) -> Failure | None:
 
 
 def _enqueue(client: Client, command: list[bytes]) -> None:
-    assert client.transaction is not None, "there is a transaction to add to"
+    queued = client.transaction
+    assert queued is not None, "there is a transaction to add to"
+    size = sum(map(len, command))
     bad = fault(command)
-    if bad is None and len(client.transaction) >= TRANSACTION_MAX:
+    if bad is None and len(queued.commands) >= TRANSACTION_MAX:
         bad = Failure(f"ERR a transaction has at most {TRANSACTION_MAX} commands")
+    if bad is None and queued.bytes + size > COMMAND_BYTES_MAX:
+        bad = Failure(f"ERR a transaction has at most {COMMAND_BYTES_MAX} bytes")
     if bad is not None:
-        client.spoilt = True
+        queued.spoilt = True
         client.say(bad)
         return
-    client.transaction.append(command)
+    queued.commands.append(command)
+    queued.bytes += size
     client.say(QUEUED)
 
 
@@ -95,24 +101,24 @@ def _multi(client: Client, _: list[bytes]) -> None:
     if client.transaction is not None:
         client.say(Failure("ERR MULTI calls can not be nested"))
         return
-    client.transaction = []
+    client.transaction = Queued()
     client.say(OK)
 
 
 def _exec(client: Client, _: list[bytes]) -> None:
-    commands, watched, spoilt = client.transaction, client.watched, client.spoilt
-    if commands is None:
+    queued, watched = client.transaction, client.watched
+    if queued is None:
         client.say(Failure("ERR EXEC without MULTI"))
         return
     _forget(client)
-    if spoilt:
+    if queued.spoilt:
         client.say(Failure("EXECABORT Transaction discarded because of previous errors."))
     elif (refused := _refusal(client)) is not None:
         client.say(refused)
-    elif not commands and not watched:
+    elif not queued.commands and not watched:
         client.say([])
     else:
-        client.write(transaction(tuple(watched.items()), commands))
+        client.write(transaction(tuple(watched.items()), queued.commands))
 
 
 def _discard(client: Client, _: list[bytes]) -> None:
@@ -150,7 +156,7 @@ def _unwatch(client: Client, _: list[bytes]) -> None:
 
 
 def _forget(client: Client) -> None:
-    client.transaction, client.watched, client.spoilt = None, {}, False
+    client.transaction, client.watched = None, {}
 
 
 # Greetings -------------------------------------------------------------------------------

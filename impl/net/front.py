@@ -18,6 +18,16 @@ Then: TypeAlias = Callable[[Reply], Answerable]
 
 
 @dataclass
+class Queued:
+    """What a client said since MULTI."""
+
+    commands: list[list[bytes]] = field(default_factory=list)
+    bytes: int = 0
+    spoilt: bool = False
+    """Was one of them refused?"""
+
+
+@dataclass
 class Front:
     """The node, as its clients' connections have it."""
 
@@ -50,10 +60,7 @@ class Client(Protocol):
     version: int
     """Of the protocol."""
     trusted: bool
-    transaction: list[list[bytes]] | None
-    """The commands since MULTI."""
-    spoilt: bool
-    """Was one of them refused?"""
+    transaction: Queued | None
     watched: dict[bytes, int]
 
     def write(self, command: list[bytes]) -> bool:

@@ -25,6 +25,7 @@ from ..storage import DurableLog, Identity
 from .backups import Backups
 from .checkpoints import load
 from .clients import ClientConnection
+from .descriptors import clients_possible
 from .driver import Driver
 from .errors import AddressError, NetError
 from .front import Front
@@ -208,7 +209,7 @@ class Node:
             clients.password,
             checker,
             clients.redirect,
-            clients.max,
+            clients_possible(clients.max),
         )
 
     def _hello(self) -> Hello:

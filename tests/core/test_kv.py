@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from quorate.impl.core.messages import NOOP
 from quorate.impl.kv import machine as machine_module
 from quorate.impl.kv.commands import COMMANDS, INTEGER_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, fault
+from quorate.impl.kv.image import freeze, thaw
 from quorate.impl.kv.machine import (
     ANSWERED,
     NO_SESSION,
+    NOT_KEPT,
     TOO_MANY,
     Batch,
     KeyValue,
@@ -220,6 +222,32 @@ def test_a_session_that_was_forgotten_is_not_begun_anew() -> None:
     assert set(client.machine.sessions) == {b"s", b"u"}
     assert client.say("SESSION", "t", 3, 2, "INCR", "n") == NO_SESSION
     assert client.say("GET", "n") == b"4"
+
+
+def test_an_answer_that_is_too_large_is_given_and_not_kept(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_module, "ANSWERS_BYTES_MAX", 1000)
+    client.say("SET", "x", "y" * 400)
+    again = ("SESSION", "s", 1, 1, *transaction((), [[b"INCR", b"n"], *[[b"GET", b"x"]] * 3]))
+    assert client.say(*again) == [1, *[b"y" * 400] * 3]
+    assert client.say(*again) == NOT_KEPT
+    assert client.say("GET", "n") == b"1"
+
+
+def test_a_session_whose_answers_are_large_is_told_to_raise_its_floor(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_module, "ANSWERS_BYTES_MAX", 1000)
+    client.say("SET", "x", "y" * 600)
+    for number in (1, 2):
+        assert client.say("SESSION", "s", number, 1, "GET", "x") == b"y" * 600
+    assert client.say("SESSION", "s", 3, 1, "INCR", "n") == TOO_MANY
+    assert client.say("SESSION", "s", 3, 2, "INCR", "n") == 1
+    here = KeyValue()
+    thaw(freeze(client.machine).parts(), here)
+    assert here.sessions[b"s"].bytes == client.machine.sessions[b"s"].bytes
+    assert here.sessions[b"s"].bytes > 600
 
 
 def test_a_session_that_keeps_too_much_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

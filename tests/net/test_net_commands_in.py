@@ -16,7 +16,17 @@ from quorate.impl.net.commands_in import CommandReader
 from quorate.impl.net.errors import MalformedFrame
 
 TRICKY = st.sampled_from(
-    [b"*1234567\r\n", b"*", b"\r\n*99", b"$99999999\r\n", b"", b"SET", b"*1\r\n$4\r\nPING\r\n"]
+    [
+        b"*1234567\r\n",
+        b">1234567\r\n",
+        b"%",
+        b"*",
+        b"\r\n*99",
+        b"$99999999\r\n",
+        b"",
+        b"SET",
+        b"*1\r\n$4\r\nPING\r\n",
+    ]
 )
 COMMANDS = st.lists(st.lists(st.one_of(TRICKY, st.binary(max_size=40)), min_size=1, max_size=4), max_size=6)
 
@@ -44,11 +54,12 @@ def test_every_cut_gives_the_same_commands(
 
 @pytest.mark.parametrize("before", [b"", b"*1\r\n$4\r\nPING\r\n", b"*2\r\n$3\r\nGET\r\n"])
 @pytest.mark.parametrize("cut", range(9))
+@pytest.mark.parametrize("kind", [b"*", b"%", b"~", b">"])
 def test_a_head_that_announces_too_much_is_refused_wherever_it_stands_and_is_cut(
-    before: bytes, cut: int
+    before: bytes, cut: int, kind: bytes
 ) -> None:
     reader = CommandReader()
-    huge = b"*99999999\r\n"
+    huge = kind + b"99999999\r\n"
     tracemalloc.start()
     try:
         with pytest.raises(MalformedFrame):

@@ -136,6 +136,21 @@ def test_a_transaction_that_was_spoilt_does_nothing(server: redis.Redis) -> None
     client.close()
 
 
+def test_a_transaction_is_no_larger_than_a_command_may_be(server: redis.Redis) -> None:
+    """It is one in the log, which has to take it."""
+    server.delete("x")
+    client = server.client()
+    client.execute_command("MULTI")
+    for _ in range(7):
+        client.execute_command("SET", "x", "v" * (1 << 20))
+    with pytest.raises(redis.ResponseError, match="a transaction has at most 8388608 bytes"):
+        client.execute_command("SET", "x", "v" * (1 << 20))
+    with pytest.raises(redis.exceptions.ExecAbortError):
+        client.execute_command("EXEC")
+    assert server.get("x") is None
+    client.close()
+
+
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
