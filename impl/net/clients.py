@@ -65,6 +65,8 @@ class ClientConnection(asyncio.Protocol):
         self._suspected = -1
         self._paused = False
         self._congested = False
+        self._complaint: str | None = None
+        """Why what follows in the stream cannot be understood."""
         self._closing = False
 
     # Commands in -------------------------------------------------------------------------
@@ -78,7 +80,7 @@ class ClientConnection(asyncio.Protocol):
         self._others.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._closing:
+        if self._closing or self._complaint is not None:
             return
         self._heard += 1
         try:
@@ -86,6 +88,8 @@ class ClientConnection(asyncio.Protocol):
                 command[0] = command[0].upper()
                 if self._queue or not self._start(command):
                     self._queue.append(command)
+                if self._closing:
+                    return
         except MalformedFrame as error:
             self._refuse_protocol(str(error))
         if self._writing or self._reading:
@@ -178,11 +182,12 @@ class ClientConnection(asyncio.Protocol):
         self._send()
         queue = self._queue
         if queue:
-            while queue and self._start(queue[0]):
+            while queue and not self._closing and self._start(queue[0]):
                 queue.popleft()
             if self._writing or self._reading:
                 self.front.call_turn()
             self._send()
+        self._end_if_due()
         self._regulate()
 
     def _send(self) -> None:
@@ -202,10 +207,17 @@ class ClientConnection(asyncio.Protocol):
         self._refuse_protocol(reason)
 
     def _refuse_protocol(self, reason: str) -> None:
-        """What follows in the stream cannot be understood: say so, and end this connection and nothing else."""
-        if not self._closing:
+        """What follows in the stream cannot be understood: say so behind all other answers, and end this connection
+        and nothing else."""
+        if not self._closing and self._complaint is None:
             log.warning("closed the connection of client %d: %s", self.id, reason)
-            self._out.append(b"-ERR Protocol error: %b\r\n" % reason.encode())
+            self._complaint = reason
+            self._end_if_due()
+
+    def _end_if_due(self) -> None:
+        under_way = self._queue or self._writing or self._reading or self._held_up
+        if self._complaint is not None and not under_way and not self._closing:
+            self._out.append(b"-ERR Protocol error: %b\r\n" % self._complaint.encode())
             self.close()
 
     # Not too much of one client ----------------------------------------------------------

@@ -367,6 +367,35 @@ def test_noise_costs_its_connection_and_nothing_else(settings: MakeSettings, noi
     with_node(mine, story)
 
 
+def test_what_cannot_be_understood_is_answered_behind_what_came_before(settings: MakeSettings) -> None:
+    """A client takes the first answer for that to its first command."""
+    mine = settings("ab", **QUICK, **{"clients.patience_ms": 300})  # b is not there: nobody leads
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        wire.say("INCR", "n")
+        await wire.writer.drain()
+        while not node.status().waiting:
+            await asyncio.sleep(0.005)
+        wire.writer.write(b"*99999999\r\n" + encode_command(("INCR", "n")))
+        said = (await wire.reader.read()).split(b"\r\n")
+        assert [line[:8] for line in said] == [b"-NOLEADE", b"-ERR Pro", b""]
+
+    with_node(mine, story)
+
+
+def test_what_stands_behind_quit_is_not_done(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK)
+
+    async def story(_: Node) -> None:
+        wire = await Wire.dial(mine)
+        wire.writer.write(b"".join(map(encode_command, (("SET", "x", 1), ("QUIT",), ("SET", "x", 2)))))
+        assert await wire.reader.read() == b"+OK\r\n+OK\r\n"
+        assert await (await Wire.dial(mine)).ask("GET", "x") == b"1"
+
+    with_node(mine, story)
+
+
 def test_a_command_that_never_ends_is_cut_off(
     settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
