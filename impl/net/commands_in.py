@@ -20,11 +20,13 @@ from .errors import MalformedFrame
 COMMAND_BYTES_MAX: Final = 8 << 20
 """A single command with all its parts."""
 
-WALK_BYTES: Final = 256 << 10
-"""Bytes that are kept for a walk before one is taken anyway, to find a later place to begin."""
+WALK_BYTES: Final = 64 << 10
+"""Bytes that are kept for a walk before one is taken anyway."""
 
-_SUSPECTS: Final = tuple(re.compile(kind + rb"[0-9]{6}") for kind in (rb"\*", b"%", b"~", b">"))
-"""One expression for each, for a search for one byte takes next to no time."""
+_ARRAY: Final = re.compile(rb"\*[0-9]{6}")
+_MAP: Final = re.compile(rb"%[0-9]{6}")
+_SET: Final = re.compile(rb"~[0-9]{6}")
+_PUSH: Final = re.compile(rb">[0-9]{6}")
 _CUT: Final = re.compile(rb"[*%~>][0-9]*\Z")
 _HEAD_BYTES_MAX: Final = 16
 _NO_COMMAND: Final = "a command is an array of bulk strings"
@@ -40,12 +42,14 @@ class CommandReader:
 
     def __init__(self) -> None:
         self._reader = hiredis.Reader()
-        self._kept: list[bytes] = []
-        """What came since the last place where a command is known to begin."""
-        self._kept_bytes = 0
+        self._came_bytes = 0
+        """Since the last place where a command is known to begin."""
         self._read_bytes = 0
         """Of these, what the commands account for that came since."""
-        self._walk_bytes = WALK_BYTES
+        self._walker = _Walker()
+        self._kept: list[bytes] = []
+        """What came since and is not walked yet."""
+        self._kept_bytes = 0
         self._cut = b""
         """The beginning of such a head at the end of what came, perhaps; it is read with what follows."""
         self._began = False
@@ -53,7 +57,7 @@ class CommandReader:
     @property
     def is_partial(self) -> bool:
         """Did the stream stop within a command?"""
-        return bool(self._kept_bytes or self._cut)
+        return bool(self._came_bytes or self._cut)
 
     def feed(self, data: bytes) -> list[list[bytes]]:
         """The commands that `data` completes, in order.
@@ -67,23 +71,28 @@ class CommandReader:
                 raise MalformedFrame("a command begins with '*'")
             self._began = True
         if not data.endswith(b"\n"):
-            cut = _CUT.search(data)
-            if cut is not None and len(data) - cut.start() <= _HEAD_BYTES_MAX:
+            cut = _CUT.search(data, max(0, len(data) - _HEAD_BYTES_MAX))
+            if cut is not None:
                 data, self._cut = data[: cut.start()], data[cut.start() :]
+        self._came_bytes += len(data)
+        is_inside = not self._kept and self._walker.skips >= len(data)
         self._kept.append(data)
         self._kept_bytes += len(data)
-        for suspect in _SUSPECTS:
-            if suspect.search(data) is not None:
-                self._walk()
-                break
+        if is_inside or self._kept_bytes > WALK_BYTES or _is_suspect(data):
+            self._walk()
         commands = self._read(data)
-        if self._kept_bytes == self._read_bytes:
+        if self._came_bytes == self._read_bytes:
+            self._came_bytes = self._read_bytes = 0
             self._kept.clear()
-            self._kept_bytes = self._read_bytes = 0
-            self._walk_bytes = WALK_BYTES
-        elif self._kept_bytes > self._walk_bytes:
-            self._walk(forget=True)
+            self._kept_bytes = 0
+            self._walker.begin()
         return commands
+
+    def _walk(self) -> None:
+        for piece in self._kept:
+            self._walker.walk(piece)
+        self._kept.clear()
+        self._kept_bytes = 0
 
     def _read(self, data: bytes) -> list[list[bytes]]:
         """The commands that `data` completes. Counts how many bytes they take at least; this is where a client's
@@ -108,46 +117,64 @@ class CommandReader:
         self._read_bytes += size
         return commands
 
-    def _walk(self, *, forget: bool = False) -> None:
-        """Look at every head since a command is known to begin; `forget` what lies before the one that begins last."""
-        stream = b"".join(self._kept)
-        begins = _walked(stream)
-        if forget:
-            self._begin_at([stream[begins:]])
 
-    def _begin_at(self, kept: list[bytes]) -> None:
-        """A command begins where `kept` does, and does not end in it."""
-        self._kept = kept
-        self._kept_bytes = sum(map(len, kept))
-        self._read_bytes = 0
-        self._walk_bytes = WALK_BYTES + 2 * self._kept_bytes
+def _is_suspect(data: bytes) -> bool:
+    """Might there be a head that announces much? To search for one byte takes next to no time, for several it does."""
+    return bool(
+        _ARRAY.search(data)
+        or (b"%" in data and _MAP.search(data))
+        or (b"~" in data and _SET.search(data))
+        or (b">" in data and _PUSH.search(data))
+    )
 
 
-def _walked(stream: bytes) -> int:
-    """Where the last command begins, whole commands left aside. Raises MalformedFrame for a head that cannot be."""
-    at = 0
-    while True:
-        begins = at
-        count, at = _head(stream, at, b"*", MANY)
-        for _ in range(count):
-            if at < 0:
-                break
-            size, at = _head(stream, at, b"$", COMMAND_BYTES_MAX)
-            at = -1 if at < 0 or at + size + 2 > len(stream) else at + size + 2
-        if len(stream) - begins > COMMAND_BYTES_MAX:
-            raise MalformedFrame(f"a command has more than {COMMAND_BYTES_MAX} bytes")
-        if at < 0 or begins == len(stream):
-            return begins
+class _Walker:
+    """Goes through a stream from head to head, however it is cut, and looks at nothing between them."""
 
+    def __init__(self) -> None:
+        self.begin()
 
-def _head(stream: bytes, at: int, kind: bytes, limit: int) -> tuple[int, int]:
-    """The number in the head at `at`, and where it ends: -1 if it is not all there."""
-    end = stream.find(b"\r\n", at, at + _HEAD_BYTES_MAX)
-    if end < 0:
-        if len(stream) - at >= _HEAD_BYTES_MAX:
-            raise MalformedFrame(f"a head is longer than {_HEAD_BYTES_MAX} bytes")
-        return 0, -1
-    text = stream[at + 1 : end]
-    if stream[at : at + 1] != kind or not text.isdigit() or int(text) > limit:
-        raise MalformedFrame(f"'{stream[at:end].decode('ascii', 'backslashreplace')}' cannot stand here")
-    return int(text), end + 2
+    def begin(self) -> None:
+        """Here a command begins."""
+        self._parts = 0
+        """Of this command, those whose heads are to come."""
+        self.skips = 0
+        """So much of a part is to come, the end of its line with it."""
+        self._bytes = 0
+        """What came of this command."""
+        self._head = b""
+        """The beginning of a head."""
+
+    def walk(self, data: bytes) -> None:
+        """Go on through what came next. Raises MalformedFrame for a head that cannot be."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        at = 0
+        while at < len(data):
+            if self.skips:
+                step = min(self.skips, len(data) - at)
+                self.skips -= step
+            else:
+                end = data.find(b"\r\n", at, at + _HEAD_BYTES_MAX)
+                if end < 0:
+                    self._head = data[at:]
+                    if len(self._head) >= _HEAD_BYTES_MAX:
+                        raise MalformedFrame(f"a head is longer than {_HEAD_BYTES_MAX} bytes")
+                    return
+                self._take(data[at:end])
+                step = end + 2 - at
+            at += step
+            self._bytes += step
+            if self._bytes + self.skips > COMMAND_BYTES_MAX:
+                raise MalformedFrame(f"a command has more than {COMMAND_BYTES_MAX} bytes")
+
+    def _take(self, head: bytes) -> None:
+        kind, number, limit = (b"$", head[1:], COMMAND_BYTES_MAX) if self._parts else (b"*", head[1:], MANY)
+        if head[:1] != kind or not number.isdigit() or int(number) > limit:
+            raise MalformedFrame(f"'{head.decode('ascii', 'backslashreplace')}' cannot stand here")
+        if self._parts:
+            self._parts -= 1
+            self.skips = int(number) + 2
+        else:
+            self._parts = int(number)
+            self._bytes = 0

@@ -118,3 +118,41 @@ def test_a_whole_command_of_any_number_of_parts_leaves_nothing_to_wait_for(count
     command = [b"x"] * count
     assert reader.feed(encode_command(command)) == [command]
     assert not reader.is_partial
+
+
+@pytest.mark.parametrize("value", [b"v" * 10_000, b"*123456 " * 1250], ids=["plain", "like a head"])
+@pytest.mark.parametrize("chunk", [1000, 4096, 1 << 20])
+def test_whole_commands_one_behind_the_other_may_be_of_more_bytes_than_one_may(
+    monkeypatch: pytest.MonkeyPatch, value: bytes, chunk: int
+) -> None:
+    monkeypatch.setattr(commands_in, "COMMAND_BYTES_MAX", 1 << 14)
+    monkeypatch.setattr(commands_in, "WALK_BYTES", 1 << 10)
+    stream = encode_command(("SET", "k", value)) * 8
+    reader = CommandReader()
+    found = [
+        command for at in range(0, len(stream), chunk) for command in reader.feed(stream[at : at + chunk])
+    ]
+    assert found == [[b"SET", b"k", value]] * 8
+
+
+def test_what_is_walked_is_not_walked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else eight bytes that look like a head would cost as much as all that came of their command before."""
+    walked: list[int] = []
+    walk = commands_in._Walker.walk
+    monkeypatch.setattr(
+        commands_in._Walker, "walk", lambda self, data: (walked.append(len(data)), walk(self, data))[1]
+    )
+    reader = CommandReader()
+    reader.feed(b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1000000\r\n")
+    for _ in range(9):
+        reader.feed(bytes(100_000))
+    for _ in range(1000):
+        reader.feed(b"*123456x")
+    assert sum(walked) < 1_000_000
+
+
+def test_a_head_cannot_hide_behind_a_part_that_does_not_end_its_line() -> None:
+    """hiredis does not look at the two bytes behind a part."""
+    reader = CommandReader()
+    with pytest.raises(MalformedFrame):
+        reader.feed(b"*2\r\n$4\r\nPINGxx>99999999\r\n")
