@@ -34,7 +34,11 @@ class Acceptor:
         """The highest ballot that it promised or accepted in: it has left all smaller ones."""
         self.log: dict[Slot, tuple[Ballot, Value]] = {s: (b, v) for s, b, v in recovered.accepted}
         """Its latest acceptance in each slot."""
+        self.bytes = self._bytes()
+        """Of the values in it: what a promise carries."""
         self.low: Index = recovered.low
+        self.high: Index = max(self.log, default=self.low)
+        """The highest slot in which it accepted."""
         self._given: Promise | None = None
         """The last promise of this boot, which a repeated prepare is answered with."""
 
@@ -78,7 +82,10 @@ class Acceptor:
         is_news = bool(fresh) or ballot != self.promised
         self.promised = ballot
         for slot, value in fresh:
+            held = self.log.get(slot)
+            self.bytes += len(value) - (0 if held is None else len(held[1]))
             self.log[slot] = (ballot, value)
+        self.high = max(self.high, entries[-1][0])
         answer = Accepted(self._outbox.next_id(), ballot, tuple([slot for slot, _ in entries]))
         self._outbox.emit(
             Line("accept", recv=recv, ballot=ballot, entries=entries, send=(Sent((ballot.node,), answer),)),
@@ -97,6 +104,8 @@ class Acceptor:
         assert slot >= self.low, "a checkpoint never goes back"
         self.low = slot
         self.log = {s: held for s, held in self.log.items() if s > slot}
+        self.bytes = self._bytes()
+        self.high = max(self.high, slot)
 
     def truncate(self, slot: Slot) -> None:
         """The log is truncated up to `slot`: a promise that reported any of it is not given again, for nobody remembers
@@ -124,6 +133,9 @@ class Acceptor:
             return
         again = Promise(self._outbox.next_id(), given.ballot, given.accepted, given.low)
         self._outbox.emit(Line("resend", recv=prepare, send=(Sent((prepare.sender,), again),)))
+
+    def _bytes(self) -> int:
+        return sum([len(value) for _, value in self.log.values()])
 
     def _report(self) -> tuple[Acceptance, ...]:
         return tuple([(slot, *self.log[slot]) for slot in sorted(self.log)])

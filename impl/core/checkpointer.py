@@ -56,6 +56,8 @@ class Checkpointer:
         self._clock = clock
         self._outbox = outbox
         self._writing: Slot | None = None
+        self._failed_ms: int | None = None
+        """When the last one could not be written, if it could not."""
         self._before: Index = acceptor.low
         """The checkpoint before the last: what it covers is truncated."""
         self._size_bytes = 0
@@ -81,20 +83,32 @@ class Checkpointer:
     def applied(self, entries: Iterable[Entry]) -> None:
         """Count what the state machine was just handed, and ask for a checkpoint if one is due."""
         self._since_bytes += sum([len(value) for _, value in entries])
-        slot, config = self._learner.committed, self._config
-        if self._writing is not None or self._incoming is not None or config.checkpoint_entries == 0:
-            return
-        is_long = slot - self._acceptor.low >= config.checkpoint_entries
+        config = self._config
+        is_long = self._learner.committed - self._acceptor.low >= config.checkpoint_entries
         is_worth_it = self._since_bytes * LOG_SHARE >= self._size_bytes
-        if (is_long and is_worth_it) or self._since_bytes >= config.checkpoint_bytes:
-            self._writing = slot
-            self._since_bytes = 0
-            self._outbox.emit(Checkpoint(slot))
+        if (is_long and is_worth_it) or self._since_bytes >= config.checkpoint_bytes or self._is_pressing():
+            self._take_one()
+
+    def _is_pressing(self) -> bool:
+        """Is the log half full, and has none failed a moment ago?"""
+        if 2 * self._acceptor.bytes < self._config.log_bytes_max:
+            return False
+        return self._failed_ms is None or self._clock.since(self._failed_ms) >= self._config.quorum_ms
+
+    def _take_one(self) -> None:
+        """Ask for a checkpoint of what is applied, unless one is under way or none is wanted."""
+        slot = self._learner.committed
+        is_busy = self._writing is not None or self._incoming is not None
+        if is_busy or self._config.checkpoint_entries == 0 or slot <= self._acceptor.low:
+            return
+        self._writing = slot
+        self._since_bytes = 0
+        self._outbox.emit(Checkpoint(slot))
 
     def _checkpointed(self, slot: Slot, size_bytes: int) -> None:
         """The checkpoint is durable: from here on promises report what is above it, and the log is truncated below
         the one before."""
-        self._writing = None
+        self._writing = self._failed_ms = None
         self._size_bytes = size_bytes
         if slot <= self._acceptor.low:
             return
@@ -114,6 +128,7 @@ class Checkpointer:
         """The checkpoint at `slot` could not be written, or was not whole when it came; there will be another."""
         if self._writing == slot:
             self._writing = None
+            self._failed_ms = self._clock.now_ms
         if self._incoming is not None and self._incoming.slot == slot:
             self._drop("the checkpoint was not whole")
 
@@ -190,7 +205,9 @@ class Checkpointer:
         return self._learner.resume(self._acceptor.log)
 
     def tick(self) -> None:
-        """Ask again for the piece that did not come, and give up a sender that stays silent."""
+        """Ask again for the piece that did not come, give up a sender that stays silent, and see to a full log."""
+        if self._is_pressing():
+            self._take_one()
         incoming = self._incoming
         if incoming is None or incoming.last is not None:
             return

@@ -46,7 +46,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A checkpoint is due when so many slots were applied since the last, and the log since then is a fourth as large
     as that was; 0 takes none, ever."""
     checkpoint_bytes: int = 64 << 20
-    """Or when values of so many bytes were, however large the last one is: a promise carries the log above it."""
+    """Or when values of so many bytes were, however large the last one is."""
+    log_bytes_max: int = 256 << 20
+    """What the log above the last checkpoint may hold: a promise carries it. A checkpoint is due when it is half full,
+    a leader proposes nothing more for clients when it is full, and an acceptor nothing new when it is twice that."""
     window_batches_max: int = 64
     """Accept messages in flight; commands beyond wait and are batched."""
     backlog_entries_max: int = 65536
@@ -132,6 +135,7 @@ _POSITIVE = (
     "batch_entries_max",
     "batch_bytes_max",
     "checkpoint_bytes",
+    "log_bytes_max",
     "window_batches_max",
     "backlog_entries_max",
 )

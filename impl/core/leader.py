@@ -76,9 +76,15 @@ class Leadership:
         """Would a request be proposed at once?"""
         return (
             not self._waiting
+            and not self.is_full
             and self._outbox.is_clear
             and len(self._flying) < self._config.window_batches_max
         )
+
+    @property
+    def is_full(self) -> bool:
+        """Must there be another checkpoint before anything is proposed for clients?"""
+        return self._acceptor.bytes >= self._config.log_bytes_max
 
     def unanswered(self) -> tuple[int, ...]:
         """The tickets of all requests that it was given and that are not applied, and of reads without an index."""
@@ -97,14 +103,19 @@ class Leadership:
         Proved safe: `spec.multipaxos.propose`: a slot is proposed in once, for `_next` only grows, and in a
         slot that was reported it gets what the reports force, for that stands at the head of the queue.
 
-        While the disk is busy nothing could leave, so nothing is proposed: what waits makes one batch the larger.
+        While the disk is busy nothing could leave, so nothing is proposed: what waits makes one batch the larger. Nor
+        are clients' requests while the log is full.
         And no acceptance of its own becomes durable before the trace has the proposal that justifies it.
         """
         if not self._outbox.is_clear:
             return
         proposed: list[tuple[Entry, ...]] = []
+        room_bytes = self._config.log_bytes_max - self._acceptor.bytes
         while self._waiting and len(self._flying) < self._config.window_batches_max:
+            if room_bytes <= 0 and self._waiting[0][0] is not None:
+                break
             entries = self._next_batch()
+            room_bytes -= sum([len(value) for _, value in entries])
             proposed.append(entries)
             accept = Accept(self._outbox.next_id(), self.ballot, entries, committed)
             self._flying[entries[0][0]] = Proposal(accept, self._clock.now_ms)

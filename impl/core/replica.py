@@ -91,6 +91,12 @@ from .records import Recovered, check_recovered
 
 Role: TypeAlias = Literal["follower", "candidate", "leader"]
 
+FULL: Final = "the log is full"
+"""Why an acceptance is not given."""
+
+LOG_SLACK: Final = 2
+"""A log holds so many times `log_bytes_max` at most, and what lies below its end: so much a peer must take at once."""
+
 
 class Status(msgspec.Struct, frozen=True):
     """How a replica sees itself: for people, and for clients in search of the leader."""
@@ -154,7 +160,7 @@ class Replica:
         elif isinstance(event, Start):
             self._start(event)
         elif isinstance(event, Checkpointed | Abandoned | PieceRead | Installed):
-            self._apply(self._checkpointer.take(event))
+            self._checkpoint(event)
         elif isinstance(event, Stop):
             self._stop()
         else:
@@ -170,7 +176,9 @@ class Replica:
     def room(self) -> int:
         """How many requests it would take now; 0 while it does not lead."""
         leadership = self._leadership
-        return 0 if leadership is None else max(0, self.config.backlog_entries_max - leadership.waiting)
+        if leadership is None or leadership.is_full:
+            return 0
+        return max(0, self.config.backlog_entries_max - leadership.waiting)
 
     def status(self) -> Status:
         """How things stand, as far as this node knows."""
@@ -232,6 +240,11 @@ class Replica:
             self._hear_itself(message)
         self._election.promise_itself()
         if self._leadership is not None:
+            self._leadership.propose(self._learner.committed)
+
+    def _checkpoint(self, event: Checkpointed | Abandoned | PieceRead | Installed) -> None:
+        self._apply(self._checkpointer.take(event))
+        if self._leadership is not None:  # the log may have been full
             self._leadership.propose(self._learner.committed)
 
     def _submit(self, event: Submitted) -> None:
@@ -342,10 +355,23 @@ class Replica:
         leadership.tick(committed)
 
     def _on_accept(self, message: Accept) -> None:
-        if self._acceptor.accept(message.ballot, message.entries, recv=message):
-            self._hear_leader(message.ballot)
-            if message.commit > self._learner.committed:
-                self._apply(self._learner.follow(self._acceptor.log, message, None))
+        if self._has_no_room_for(message):
+            self._ignore(message, FULL)
+        elif not self._acceptor.accept(message.ballot, message.entries, recv=message):
+            return
+        self._hear_leader(message.ballot)
+        if message.commit > self._learner.committed:
+            self._apply(self._learner.follow(self._acceptor.log, message, None))
+
+    def _has_no_room_for(self, message: Accept) -> bool:
+        """Is the log so full that no promise could carry more? What lies below its end is accepted all the same, so
+        that all of it can be chosen, and a checkpoint be taken of it."""
+        acceptor = self._acceptor
+        return (
+            acceptor.bytes >= LOG_SLACK * self.config.log_bytes_max
+            and message.entries[0][0] > acceptor.high
+            and not acceptor.left(message.ballot)
+        )
 
     def _on_accepted(self, accepted: Accepted, recv: Accepted | None) -> None:
         leadership = self._leadership

@@ -80,7 +80,7 @@ class ClientConnection(asyncio.Protocol):
         self._others.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._closing or self._complaint is not None:
+        if self._hears_no_more():
             return
         self._heard += 1
         try:
@@ -88,7 +88,7 @@ class ClientConnection(asyncio.Protocol):
                 command[0] = command[0].upper()
                 if self._queue or not self._start(command):
                     self._queue.append(command)
-                if self._closing:
+                if self._hears_no_more():
                     return
         except MalformedFrame as error:
             self._refuse_protocol(str(error))
@@ -97,6 +97,9 @@ class ClientConnection(asyncio.Protocol):
         if self._out:
             self._send()
         self._regulate()
+
+    def _hears_no_more(self) -> bool:
+        return self._closing or self._complaint is not None
 
     def _start(self, command: list[bytes]) -> bool:
         """Begin a command, if what is under way allows that; did it begin?"""

@@ -95,7 +95,7 @@ class Outgoing:
             return
         self._waiting.append(frame)
         self._waiting_bytes += len(frame)
-        while self._waiting_bytes > QUEUE_BYTES_MAX:
+        while self._waiting_bytes > QUEUE_BYTES_MAX and len(self._waiting) > 1:
             self._waiting_bytes -= len(self._waiting.popleft())
             self.dropped += 1
 

@@ -39,6 +39,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     window_batches_max: int = 8
     backlog_entries_max: int = 64
     checkpoint_entries: int = 30
+    log_bytes_max: int = 1 << 20
     segment_bytes: int = 1 << 15
     piece_bytes: int = 1 << 10
     flexible: bool = False
@@ -244,6 +245,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             window_batches_max=sizes.window_batches_max,
             backlog_entries_max=sizes.backlog_entries_max,
             checkpoint_entries=sizes.checkpoint_entries,
+            log_bytes_max=sizes.log_bytes_max,
         )
 
     @property

@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from ..core.effects import Line
 from ..core.messages import NOOP, Accept, Acceptance, Ballot, Promise, Slot
+from ..core.replica import FULL
 
 TWO_BALLOTS: Final = "a quorum reports two ballots for one slot"
 MANY_VALUES: Final = "a quorum reports two values for one slot"
@@ -32,6 +33,7 @@ RETRIED: Final = "a session's command is answered a second time"
 UNPROMISED: Final = "a node accepts in a ballot that it never promised"
 RESENT: Final = "a promise is asked for again, and given again"
 DISK_FULL: Final = "a disk is full, and a commit waits for room"
+LOG_FULL: Final = "an acceptor's log is so full that it accepts nothing new"
 LEFT: Final = "an acceptor refuses what a deposed leader proposes"
 BALLOTS_COLLIDE: Final = "two candidates open the same round"
 
@@ -54,6 +56,7 @@ ALL: Final = (
     UNPROMISED,
     RESENT,
     DISK_FULL,
+    LOG_FULL,
     LEFT,
     BALLOTS_COLLIDE,
 )
@@ -147,6 +150,8 @@ class Watch:
     def _ignore(self, node: str, line: Line) -> None:
         if line.reason == "behind a checkpoint of its quorum":
             self.see(BEHIND)
+        elif line.reason == FULL:
+            self.see(LOG_FULL)
 
 
 def _entries(line: Line) -> Iterable[tuple[Slot, bytes | str]]:

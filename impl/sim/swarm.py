@@ -49,7 +49,7 @@ def draw(seed: int) -> Plan:
         nodes=nodes,
         ends=ends,
         timing=_timing(random, net),
-        sizes=_sizes(random, nodes),
+        sizes=_sizes(random, nodes, Random(f"log {seed}")),
         net=net,
         disks=_disks(random),
         clocks=tuple(random.choice((1.0, 1.0, 0.7, 1.4)) for _ in range(nodes))
@@ -76,12 +76,16 @@ def _timing(random: Random, net: Net) -> Timing:
     )
 
 
-def _sizes(random: Random, nodes: int) -> Sizes:
+def _sizes(random: Random, nodes: int, apart: Random) -> Sizes:
+    """Without checkpoints a log that is full stays so, and nobody is answered any more."""
+    batch, window, backlog = random.choice((1, 2, 16)), random.choice((1, 2, 8)), random.choice((2, 64))
+    checkpoint = random.choice((0, 5, 15, 40))
     return Sizes(
-        batch_entries_max=random.choice((1, 2, 16)),
-        window_batches_max=random.choice((1, 2, 8)),
-        backlog_entries_max=random.choice((2, 64)),
-        checkpoint_entries=random.choice((0, 5, 15, 40)),
+        batch_entries_max=batch,
+        window_batches_max=window,
+        backlog_entries_max=backlog,
+        checkpoint_entries=checkpoint,
+        log_bytes_max=apart.choice((1 << 20, 1 << 20, 1 << 20, 2000, 500)) if checkpoint else 1 << 20,
         segment_bytes=random.choice((1 << 11, 1 << 13, 1 << 15)),
         piece_bytes=random.choice((64, 1 << 10, 1 << 16)),
         flexible=nodes > 2 and random.random() < 0.2,

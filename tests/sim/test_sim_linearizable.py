@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quorate.impl.core.messages import NOOP
 from quorate.impl.kv.commands import COMMANDS, Items
-from quorate.impl.kv.machine import Batch, KeyValue, encode, reach_of, transaction
+from quorate.impl.kv.machine import Batch, KeyValue, Session, encode, reach_of, transaction
 from quorate.impl.kv.replies import OK, Failure, Reply
 from quorate.impl.sim.history import History, Operation
 from quorate.impl.sim.linearizable import judge_by_search, parts_of
@@ -252,8 +252,8 @@ def test_a_retry_in_a_session_has_the_place_of_its_first_time() -> None:
 
 @pytest.mark.parametrize("said", ["SET x 1", "INCR x"])
 def test_a_retry_that_is_applied_twice_is_found(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    def forgetful(machine: KeyValue, client: bytes, floor: int) -> object:
-        return type("Amnesia", (), {"floor": 1, "answers": {}, "forget_below": lambda *_: None})()
+    def forgetful(machine: KeyValue, client: bytes, floor: int) -> Session:
+        return Session()
 
     monkeypatch.setattr(KeyValue, "_session", forgetful)
     asked = f"SESSION s 1 1 {said}"

@@ -18,6 +18,7 @@ SEEDS: dict[str, int] = {
     sights.TWICE: 70,
     sights.GAP: 238,
     sights.BEHIND: 522,
+    sights.LOG_FULL: 683,
     sights.UNPROMISED: 571,
     sights.DISK_FULL: 812,
     sights.DIED_RECOVERING: 1157,
