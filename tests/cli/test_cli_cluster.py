@@ -59,7 +59,7 @@ def test_status_shows_every_node_and_says_whether_the_cluster_works(tmp_path: Pa
         assert "no answer: " + str(cluster.clients[one]) in done.stdout
 
 
-@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:0", "127.0.0.1"])
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:0", "127.0.0.1", "..:1", "a b:1"])
 def test_what_is_no_address_is_refused_in_one_line(address: str) -> None:
     done = quorate("status", address)
     assert done.returncode == 2
