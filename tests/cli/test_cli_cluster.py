@@ -41,6 +41,17 @@ def test_a_cluster_is_started_acted_on_and_ended(tmp_path: Path) -> None:
     assert "holds a cluster already" in again.stderr
 
 
+@pytest.mark.parametrize("content", [None, b"junk", b"\xff\xfe"])
+def test_an_authority_that_cannot_be_used_is_one_line(tmp_path: Path, content: bytes | None) -> None:
+    authority = tmp_path / "authority.pem"
+    if content is not None:
+        authority.write_bytes(content)
+    done = quorate("status", "--authority", str(authority), "127.0.0.1:1")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert str(authority) in done.stderr
+    assert "`quorate certs` makes" in done.stderr
+
+
 def test_status_shows_every_node_and_says_whether_the_cluster_works(tmp_path: Path) -> None:
     with LocalCluster(tmp_path / "cluster") as cluster:
         leader = cluster.wait_for_leader()
