@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from quorate.cli.main import run
+from quorate.impl.certificates import make_certificates
 from quorate.impl.net.cluster import LocalCluster, free_ports
 from quorate.impl.passwords import is_right
 
@@ -95,6 +98,70 @@ def test_certificates_are_made_once_for_each_node(tmp_path: Path) -> None:
     again = quorate("certs", "--cluster", "orchard", "--into", into, "a")
     assert again.returncode == 2
     assert "a.pem" in again.stderr or "a.key" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--cluster", "orchard", "\u00e4"], "'\u00e4' is no name"),
+        (["--cluster", "orchard", "a/b"], "'a/b' is no name"),
+        (["--cluster", "orchard", ""], "'' is no name"),
+        (["--cluster", "", "a"], "'' is no name"),
+        (["--cluster", "orchard", "a", "a"], "stands twice"),
+        (["--cluster", "orchard", "authority"], "cannot be called authority"),
+        (["--cluster", "orchard", "--host", "", "a"], "--host: '' is no host"),
+        (["--cluster", "orchard", "--host", "a b", "a"], "--host: 'a b' is no host"),
+        (["--cluster", "orchard", "--host", "a" * 999, "a"], "aaa...aaa"),
+    ],
+)
+def test_what_cannot_be_certified_is_told_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert run(["certs", "--into", str(tmp_path / "tls"), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "tls").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("authority.key", "junk", "is no private key"),
+        ("authority.key", None, "is missing"),
+        ("authority.key", "other", "is not the key of"),
+        ("authority.pem", "junk", "is no certificate"),
+        ("authority.pem", None, "is missing"),
+    ],
+)
+def test_an_authority_that_is_damaged_signs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str | None, words: str
+) -> None:
+    make_certificates(tmp_path / "tls", "orchard", "a", [])
+    make_certificates(tmp_path / "other", "orchard", "a", [])
+    (tmp_path / "tls" / name).unlink()
+    if content is not None:
+        text = (tmp_path / "other" / name).read_text() if content == "other" else content
+        (tmp_path / "tls" / name).write_text(text)
+    assert run(["certs", "--into", str(tmp_path / "tls"), "--cluster", "orchard", "b"]) == 2
+    err = capsys.readouterr().err
+    assert f"{tmp_path / 'tls' / name}: {words}" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "tls" / "b.pem").exists()
+
+
+def test_a_node_that_has_a_certificate_keeps_the_others_from_being_made(tmp_path: Path) -> None:
+    make_certificates(tmp_path, "orchard", "b", [])
+    with pytest.raises(FileExistsError):
+        make_certificates(tmp_path, "orchard", "ab", [])
+    assert not (tmp_path / "a.pem").exists()
+
+
+def test_a_host_may_be_called_in_any_script(tmp_path: Path) -> None:
+    make_certificates(tmp_path, "orchard", "a", ["\u00e4pfel.example", "*.example", "::1"])
+    names = x509.load_pem_x509_certificate((tmp_path / "a.pem").read_bytes()).extensions
+    shown = names.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert shown.get_values_for_type(x509.DNSName)[1:] == ["xn--pfel-koa.example", "*.example"]
 
 
 def test_a_password_becomes_the_hash_that_the_settings_want() -> None:
