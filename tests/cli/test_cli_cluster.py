@@ -164,6 +164,16 @@ def test_a_host_may_be_called_in_any_script(tmp_path: Path) -> None:
     assert shown.get_values_for_type(x509.DNSName)[1:] == ["xn--pfel-koa.example", "*.example"]
 
 
+def test_a_password_is_bytes_and_asked_for_at_a_terminal_alone() -> None:
+    command = [sys.executable, "-m", "quorate", "password"]
+    done = subprocess.run([*command, "--stdin"], input=b"\xff\xfe\r\n", capture_output=True, check=True)
+    assert is_right(b"\xff\xfe", done.stdout.decode().strip())
+    done = subprocess.run(command, input=b"", capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert b"with --stdin" in done.stderr
+
+
 def test_a_password_becomes_the_hash_that_the_settings_want() -> None:
     done = quorate("password", "--stdin", typed="open sesame\n")
     assert done.returncode == 0
