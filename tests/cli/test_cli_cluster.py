@@ -44,6 +44,13 @@ def test_a_cluster_is_started_acted_on_and_ended(tmp_path: Path) -> None:
     assert "holds a cluster already" in again.stderr
 
 
+def test_a_node_that_is_asked_twice_is_no_majority(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "cluster") as cluster:
+        leader = cluster.wait_for_leader()
+        address = str(cluster.clients[leader])
+        assert quorate("status", address, address).returncode == 1
+
+
 @pytest.mark.parametrize("content", [None, b"junk", b"\xff\xfe"])
 def test_an_authority_that_cannot_be_used_is_one_line(tmp_path: Path, content: bytes | None) -> None:
     authority = tmp_path / "authority.pem"
