@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ def quorate(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str
 
 
 def test_a_cluster_is_started_acted_on_and_ended(tmp_path: Path) -> None:
-    typed = "status\nkill a\nstatus\nrestart a\npause b\nresume b\npause c\nnonsense\nkill x\nquit\n"
+    typed = 'status\nkill a\nstatus\nkill a\nrestart a\npause b\nresume b\npause c\nnonsense\nkill x\nkill "\nquit\n'
     done = quorate("cluster", "up", "-n", "3", "--folder", str(tmp_path / "cluster"), typed=typed)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -38,10 +39,49 @@ def test_a_cluster_is_started_acted_on_and_ended(tmp_path: Path) -> None:
     assert sum("leads" in line for line in lines[:3]) == 1
     assert "a: kill" in lines
     assert "no answer:" in done.stdout
-    assert done.stdout.count("end it with quit") == 3, "once at the start, once for each line that is nothing"
+    assert "a: is not running; restart it first" in lines
+    assert "'x' is no node; the nodes are a, b, c" in lines
+    assert "'\"' is no node; the nodes are a, b, c" in lines
+    assert done.stdout.count("end it with quit") == 2, "once at the start, once for the line that is nothing"
     again = quorate("cluster", "up", "--folder", str(tmp_path / "cluster"))
     assert again.returncode == 2
     assert "holds a cluster already" in again.stderr
+
+
+def test_a_folder_that_is_relative_holds_all_of_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert quorate("cluster", "up", "-n", "1", "--folder", "here", typed="quit\n").returncode == 0
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {"a", "a.log", "a.toml", "trace"}
+
+
+def test_a_cluster_that_is_told_to_end_leaves_no_process(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "quorate", "cluster", "up", "-n", "3", "--folder", str(tmp_path / "cluster")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        addresses = [process.stdout.readline().split()[3] for _ in "abc"]
+        process.terminate()
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err.strip()) == (130, "quorate: interrupted")
+    for address in addresses:
+        host, _, port = address.partition(":")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)))
+
+
+def test_a_folder_below_a_file_is_told_before_a_node_starts(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for arguments in (["cluster", "up"], ["certs", "--cluster", "c", "a"]):
+        option = "--folder" if arguments[0] == "cluster" else "--into"
+        done = quorate(*arguments, option, str(tmp_path / "file" / "below"))
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert "is no folder" in done.stderr
 
 
 def test_a_node_that_is_asked_twice_is_no_majority(tmp_path: Path) -> None:
