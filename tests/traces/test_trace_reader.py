@@ -134,6 +134,12 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert error.reason == "cannot be read: No such file or directory"
 
 
+def test_a_name_that_cannot_even_be_looked_at_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "name too long" in refused("9" * 5000).reason
+    assert "Not a directory" in refused(tmp_path / "file" / "below").reason
+
+
 def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.ndjson"
     file.write_text(step("a", 1, 1))
