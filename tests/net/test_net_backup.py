@@ -154,6 +154,7 @@ def test_a_damaged_backup_leaves_no_folder(tmp_path: Path) -> None:
     [
         ("orchard 2", ["a"], "orchard 2"),
         ("", ["a"], "is no name"),
+        ("x" * 9999, ["a"], "xxx[.]{3}xxx"),
         ("orchard", ["a", "../b"], "../b"),
         ("orchard", ["a", "a"], "twice"),
         ("orchard", ["."], "is there already"),

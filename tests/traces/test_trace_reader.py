@@ -297,6 +297,19 @@ def test_a_torn_line_with_lines_of_its_boot_behind_it_is_refused(put: Put) -> No
     assert at(refused(put("twice", [step("a", 1, 1), step("a", 1, 2), TORN, TORN]))) == ("twice", 4)
 
 
+@pytest.mark.parametrize(
+    "tail", [r'{"v":1,"node":"\x","boot":1,"se', '{"v":1,"node":"a","boot":' + "9" * 5000 + ',"se']
+)
+def test_a_torn_line_that_names_nobody_who_can_be_is_of_the_boot_before_it(put: Put, tail: str) -> None:
+    file = put("a", [step("a", 1, 1)])
+    file.write_text(file.read_text() + tail)
+    assert [(gap.node, gap.boot, gap.place.number) for gap in gaps(file)] == [("a", 1, 2)]
+
+
+def test_a_node_with_a_long_name_is_not_quoted_whole(put: Put) -> None:
+    assert len(refused(put("a", [step("x" * 5000, 1, 10**300)])).reason) < 200
+
+
 def test_a_boot_of_which_only_a_torn_line_is_left_is_a_gap(put: Put) -> None:
     first, second = put("a-1", [step("a", 1, 1)]), put("a-2", [step("a", 2, 1)[:35]])
     assert [(gap.node, gap.boot) for gap in gaps(first, second)] == [("a", 2)]
