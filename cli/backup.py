@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,10 +14,16 @@ import click
 from ..impl.backup import READ_BYTES, Backup, encoded, write
 from ..impl.restore import last_checkpoint
 from ..impl.settings import Address
+from ..quoting import quoted
 from .main import Exit
+from .writing import check_file
 
 PATIENCE_S: Final = 60.0
 """How long a node may say nothing."""
+
+ADMIN_WANTED: Final = (
+    "name the node's admin address, which is `admin` in its settings, not the one for clients or peers"
+)
 
 
 class NoBackup(Exception):
@@ -40,7 +47,8 @@ def backup(source: str, file: Path, stale: bool) -> int:
     before it was asked for, and clients notice nothing.  Or it is the data folder of a node that is stopped: its
     last checkpoint is taken, and what was written since is not in it.
     """
-    if Path(source).is_dir():
+    check_file(file)
+    if os.path.isdir(source):
         if stale:
             raise click.BadParameter(
                 "what is in a data folder is always as old as its checkpoint", param_hint="--stale"
@@ -75,6 +83,11 @@ def fetched(admin: Address, *, stale: bool) -> Iterator[bytes]:
             raise NoBackup(f"{admin}: {_reason(answer)}")
         while piece := answer.read(READ_BYTES):
             yield piece
+    except http.client.RemoteDisconnected as error:
+        raise NoBackup(f"{admin}: hung up without an answer; {ADMIN_WANTED}") from error
+    except http.client.BadStatusLine as error:
+        said = quoted(str(error).strip())
+        raise NoBackup(f"{admin}: does not speak HTTP, for it answers {said}; {ADMIN_WANTED}") from error
     except (OSError, http.client.HTTPException) as error:
         what = str(error) or type(error).__name__
         raise NoBackup(
@@ -89,4 +102,4 @@ def _reason(answer: http.client.HTTPResponse) -> str:
     try:
         return f"{json.loads(said)['error']} (HTTP {answer.status})"
     except (ValueError, TypeError, KeyError):
-        return f"is no admin port of a node (HTTP {answer.status}); name one, as in its settings"
+        return f"is no admin port of a node (HTTP {answer.status}); {ADMIN_WANTED}"

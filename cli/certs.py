@@ -8,6 +8,7 @@ import click
 
 from ..impl.certificates import make_certificates
 from .main import Exit
+from .writing import check_folder
 
 
 @click.command(
@@ -31,6 +32,7 @@ def certs(nodes: tuple[str, ...], cluster: str, into: Path, hosts: tuple[str, ..
 
     An authority that FOLDER holds already signs.  Whoever has authority.key can be any node: this is for trying out.
     """
+    check_folder(into)
     try:
         made = make_certificates(into, cluster, nodes, hosts or ("127.0.0.1", "localhost"))
     except OSError as error:

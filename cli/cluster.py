@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,8 +14,11 @@ from ..impl.client.session import ask_status
 from ..impl.net.cluster import LocalCluster
 from ..impl.net.errors import ClusterError, NoAnswer
 from ..impl.net.wire import NodeStatus
+from ..quoting import quoted
+from .console import terminated_as_interrupted
 from .main import Exit
 from .status import table
+from .writing import check_folder
 
 HELP = "kill NODE, pause NODE, resume NODE, restart NODE, status, help; end it with quit, or Ctrl-D"
 
@@ -46,11 +48,14 @@ def up(count: str, folder: Path | None) -> int:
 
     Any Redis client can talk to any node.  Every process that was started is ended with this one.
     """
+    if folder is not None:
+        check_folder(folder)
     if folder is not None and any(folder.glob("*.toml")):
         raise click.BadParameter(
             f"{folder} holds a cluster already; name an empty folder", param_hint="--folder"
         )
     with (
+        terminated_as_interrupted(),
         tempfile.TemporaryDirectory(prefix="quorate-") as temporary,
         LocalCluster(folder or Path(temporary), "abcdefg"[: int(count)]) as running,
     ):
@@ -71,23 +76,31 @@ def _converse(running: LocalCluster) -> None:
         "resume": running.resume,
         "restart": running.restart,
     }
-    for line in sys.stdin:
-        match shlex.split(line):
+    for line in sys.stdin.buffer:
+        match line.decode(errors="replace").split():
             case []:
                 continue
             case ["quit" | "exit"]:
                 return
             case ["status"]:
                 click.echo(table([(running.clients[node], _asked(running, node)) for node in running.nodes]))
-            case [act, node] if act in acts and node in running.nodes:
-                try:
-                    acts[act](node)
-                except ClusterError as error:
-                    click.echo(error)
-                    continue
-                click.echo(f"{node}: {act}")
+            case [act, node] if act in acts:
+                click.echo(_acted(running, act, acts[act], node))
             case _:
                 click.echo(HELP)
+
+
+def _acted(running: LocalCluster, act: str, do: Callable[[str], None], node: str) -> str:
+    """Do something to a node, and say in one line what came of it."""
+    if node not in running.nodes:
+        return f"{quoted(node)} is no node; the nodes are {', '.join(running.nodes)}"
+    if act != "restart" and node not in running.running():
+        return f"{node}: is not running; restart it first"
+    try:
+        do(node)
+    except ClusterError as error:
+        return str(error)
+    return f"{node}: {act}"
 
 
 def _revive(running: LocalCluster) -> None:

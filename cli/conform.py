@@ -38,7 +38,11 @@ def conform(traces: tuple[str, ...], as_json: bool) -> int:
 
 
 def told(result: Result) -> str:
-    """The outcome as a person reads it."""
+    """The outcome as a person reads it, and which traces break off in a line."""
+    return "\n".join([_outcome(result), *map(str, result.torn)])
+
+
+def _outcome(result: Result) -> str:
     if result.divergence is not None:
         return f"diverges, after {result.lines - 1:,} lines that conform\n{result.divergence}"
     doubt = (

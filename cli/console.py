@@ -7,9 +7,11 @@ for outcomes; with `--json` it carries one object and nothing else.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,6 +51,30 @@ class Work:
     ) -> None:
         if self._status is not None:
             self._status.stop()
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM, and a terminal that is closed, for Ctrl-C, so that no process and no mount outlives this one.
+
+    What whoever started this process had it ignore is ignored still.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heeded:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in heeded:
+            signal.signal(number, before[number])
+
+
+def _interrupt(*_: object) -> None:
+    """As Ctrl-C does, also where that is ignored, as in the background of a script."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def print_json(outcome: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ ERRORS: Mapping[str, tuple[str, ...]] = {
     "checker.study.study": ("BadStudy",),
     "cli.backup": ("NoBackup",),
     "impl.backup": ("BadBackup",),
+    "impl.certificates": ("CannotCertify",),
     "impl.net.errors": ("NetError",),
     "impl.restore": ("CannotRestore",),
     "impl.settings": ("SettingsError",),

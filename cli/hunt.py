@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
+import msgspec
 
 from ..hunt.campaign import VARIANTS, Campaign, Tally
 from ..hunt.find import Find, made_small, written
@@ -16,14 +16,19 @@ from ..hunt.report import told, told_trial
 from ..hunt.trial import Bench, Trial
 from ..impl.sim.plan import Plan, read
 from ..impl.sim.swarm import draw
-from .console import Work, print_json
+from .console import Work, print_json, terminated_as_interrupted
 from .hunting_real import RealHunt, hunt_real
 from .main import Exit
+from .mixing import is_given, refuse
+from .writing import check_folder
 
 SHRINKING_TRIALS = 400
 
+MANY = ("runs", "minutes", "first")
+"""Options that one run has no use for."""
+
 SIMULATED = ("jobs", "variants", "no_shrink")
-"""Options that --real has no use for."""
+"""Options that --real has no use for, and neither has one run."""
 
 
 @click.command(
@@ -91,10 +96,11 @@ def hunt(
     restarted, stopped, paused, cut off and slowed down, and their disks fill.  The same judges speak.  A seed decides
     what is done and when, but no two runs are the same; --seed begins there, and alone runs one round.
     """
-    if seed is not None and plan_file is not None:
-        raise click.UsageError("--seed and --plan: a run has one of them; leave one out")
+    _refuse_mixtures(context, real, seed, plan_file)
+    single = seed is not None or plan_file is not None
+    if keep is not None or real or not single:
+        check_folder(keep or Path())
     if real:
-        _refuse_simulated(context)
         return hunt_real(
             RealHunt(
                 first=first if seed is None else seed,
@@ -106,17 +112,14 @@ def hunt(
             ),
             as_json,
         )
-    if nodes is not None:
-        raise click.UsageError("--nodes: the plans of simulated runs say how many; give it with --real")
-    if seed is not None or plan_file is not None:
+    if single:
         return _one(read(plan_file) if plan_file is not None else draw(seed or 0), keep, as_json)
-    with Campaign(first, jobs or os.cpu_count() or 1, variants=variants) as campaign:
+    with (
+        terminated_as_interrupted(),
+        Campaign(first, jobs or os.cpu_count() or 1, variants=variants) as campaign,
+    ):
         failed, interrupted = _many(campaign, runs, minutes)
-    find = None
-    if failed is not None:
-        folder = keep or Path(f"hunt-{failed.plan.seed}")
-        with Work("making it smaller") as work:
-            find = made_small(failed, folder, 0 if no_shrink else SHRINKING_TRIALS, work.at)
+    find = _found(failed, keep, 0 if no_shrink else SHRINKING_TRIALS) if failed is not None else None
     if as_json:
         print_json(_json(campaign.tally, find))
     else:
@@ -126,12 +129,36 @@ def hunt(
     return Exit.INTERRUPTED if interrupted and (runs or minutes) else Exit.HOLDS
 
 
-def _refuse_simulated(context: click.Context) -> None:
-    for name in SIMULATED:
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise click.UsageError(
-                f"--{name.replace('_', '-')}: is for simulated runs; leave it out with --real"
-            )
+def _refuse_mixtures(context: click.Context, real: bool, seed: int | None, plan_file: Path | None) -> None:
+    if seed is not None and plan_file is not None:
+        raise click.UsageError("--seed and --plan: a run has one of them; leave one out")
+    if real:
+        refuse(context, "--real", SIMULATED, "is for simulated runs")
+        if seed is not None:
+            refuse(context, "--seed", ["first"], "is the seed to begin with, as --seed is")
+        if plan_file is not None:
+            refuse(context, "--plan", [*MANY, "nodes"], "is for rounds that are drawn")
+        return
+    if is_given(context, "nodes"):
+        raise click.UsageError("--nodes: the plans of simulated runs say how many; give it with --real")
+    for name, given in (("--seed", seed), ("--plan", plan_file)):
+        if given is not None:
+            refuse(context, name, [*MANY, *SIMULATED], "is for many runs")
+
+
+def _found(failed: Trial, keep: Path | None, trials_max: int) -> Find | None:
+    """What a failed trial leads to, kept in a folder; if that cannot be written, its plan is said."""
+    folder = keep or Path(f"hunt-{failed.plan.seed}")
+    try:
+        with Work("making it smaller") as work:
+            return made_small(failed, folder, trials_max, work.at)
+    except OSError as why:
+        plan = msgspec.json.encode(failed.plan).decode()
+        click.echo(
+            f"quorate: {folder}: cannot be written: {why.strerror or why}; the plan that fails is {plan}",
+            err=True,
+        )
+        return None
 
 
 def _many(campaign: Campaign, runs: int | None, minutes: float | None) -> tuple[Trial | None, bool]:
@@ -173,7 +200,7 @@ def _one(plan: Plan, keep: Path | None, as_json: bool) -> int:
 
 def _json(tally: Tally, find: Find | None) -> dict[str, Any]:
     return {
-        "verdict": "fails" if find else "clean",
+        "verdict": "fails" if tally.failures else "clean",
         **tally.json(),
         "failure": None if find is None else find.json(),
     }

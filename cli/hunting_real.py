@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,7 +14,7 @@ from ..hunt.real.report import Tally, told
 from ..hunt.real.round import Round, hold
 from ..hunt.real.schedule import Plan, draw, read
 from ..refinement.judge import Judge
-from .console import Work, print_json
+from .console import Work, print_json, terminated_as_interrupted
 from .main import Exit
 
 
@@ -61,7 +59,7 @@ def hunt_real(hunt: RealHunt, as_json: bool) -> int:
     """Hold rounds until one fails, or enough were held, or somebody interrupts; say what came of them."""
     tally, last, interrupted = Tally(), None, False
     try:
-        with _terminated_as_interrupted(), Work("hunting") as work:
+        with terminated_as_interrupted(), Work("hunting") as work:
             for held in _rounds(hunt, tally, work):
                 tally.add(held)
                 if held.verdict != "clean":
@@ -80,16 +78,6 @@ def hunt_real(hunt: RealHunt, as_json: bool) -> int:
     if interrupted and (hunt.rounds or hunt.minutes or not tally.rounds):
         return Exit.INTERRUPTED
     return Exit.UNKNOWN if tally.undecided else Exit.HOLDS
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C, so that no node and no mount outlives this process."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _rounds(hunt: RealHunt, tally: Tally, work: Work) -> Iterator[Round]:

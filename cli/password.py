@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -17,10 +18,14 @@ from .main import Exit
 def password(from_stdin: bool) -> int:
     """Ask for a password and print what to write into the settings: `clients.password`."""
     if from_stdin:
-        given = sys.stdin.readline().rstrip("\n")
+        given = sys.stdin.buffer.readline().rstrip(b"\r\n")
+    elif not sys.stdin.isatty():
+        raise click.UsageError(
+            "standard input is no terminal to ask at; give the password as a line of it, with --stdin"
+        )
     else:
-        given = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        given = os.fsencode(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
     if not given:
         raise click.ClickException("an empty password is none; choose another")
-    click.echo(hashed(given.encode()))
+    click.echo(hashed(given))
     return Exit.HOLDS

@@ -10,6 +10,8 @@ from ..impl.backup import Backup
 from ..impl.restore import restore as restored
 from .backup import described
 from .main import Exit
+from .mixing import refuse
+from .writing import check_folder
 
 
 @click.command(
@@ -27,21 +29,25 @@ from .main import Exit
     help="Where the folders are made.  [default: here]",
 )
 @click.option("--check", is_flag=True, help="Only see whether FILE is whole, and say what it holds.")
-def restore(file: Path, nodes: tuple[str, ...], cluster: str | None, into: Path, check: bool) -> int:
+@click.pass_context
+def restore(
+    context: click.Context, file: Path, nodes: tuple[str, ...], cluster: str | None, into: Path, check: bool
+) -> int:
     """Make FOLDER/NODE for each NODE of a new cluster: they begin with the keys and sessions of FILE.
 
     Name all nodes at once.  It is a new cluster, with as many nodes as you like: those of the old one, and nodes with
     empty folders, are never let in.  Nothing is overwritten.
     """
-    backup = Backup.open(file)
-    backup.verify()
     if check:
-        click.echo(f"{file}: whole; {described(backup)}")
+        refuse(context, "--check", ["nodes", "cluster", "into"], "is for making folders")
+        click.echo(f"{file}: whole; {described(_whole(file))}")
         return Exit.HOLDS
     if cluster is None or not nodes:
         raise click.UsageError(
             "name the new cluster with --cluster, and all of its nodes; or only --check the file"
         )
+    check_folder(into)
+    backup = _whole(file)
     origin = restored(backup, cluster, into, nodes)
     click.echo(f"{file}: {described(backup)}")
     for node in nodes:
@@ -54,3 +60,9 @@ def restore(file: Path, nodes: tuple[str, ...], cluster: str | None, into: Path,
         "  3. Start the nodes, and see with `quorate status` that one of them leads."
     )
     return Exit.HOLDS
+
+
+def _whole(file: Path) -> Backup:
+    backup = Backup.open(file)
+    backup.verify()
+    return backup

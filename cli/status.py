@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,28 +51,30 @@ def status(nodes: tuple[str, ...], password: str | None, authority: Path | None,
     """Show how nodes are: who leads, in which ballot, how far each is, and what it holds.
 
     HOST:PORT is where clients reach a node.  Exit code 0 if a majority of the members answers and one of them leads,
-    else
-    1.
+    else 1.
     """
     try:
         addresses = [Address.parse(node) for node in nodes]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="HOST:PORT") from error
     tls = None if authority is None else of_client(authority)
-    found = asyncio.run(_asked(addresses, password, tls))
+    found = asyncio.run(_asked(addresses, None if password is None else os.fsencode(password), tls))
     if as_json:
         print_json({str(address): said for address, said in zip(addresses, map(_plain, found), strict=True)})
     else:
         click.echo(table(list(zip(addresses, found, strict=True))))
-    alive = [one for one in found if isinstance(one, NodeStatus)]
-    whole = (
-        bool(alive) and 2 * len(alive) > len(alive[0].nodes) and any(one.role == "leader" for one in alive)
-    )
-    return Exit.HOLDS if whole else Exit.VIOLATED
+    return Exit.HOLDS if _is_whole(found) else Exit.VIOLATED
+
+
+def _is_whole(found: Sequence[NodeStatus | NoAnswer]) -> bool:
+    """Do a majority of the members answer, and does one of them lead? A node may have been asked twice."""
+    alive = {one.node: one for one in found if isinstance(one, NodeStatus)}
+    members = {name for one in alive.values() for name in one.nodes}
+    return 2 * len(alive) > len(members) and any(one.role == "leader" for one in alive.values())
 
 
 async def _asked(
-    addresses: Sequence[Address], password: str | None, tls: ssl.SSLContext | None
+    addresses: Sequence[Address], password: bytes | None, tls: ssl.SSLContext | None
 ) -> list[NodeStatus | NoAnswer]:
     async def ask(address: Address) -> NodeStatus | NoAnswer:
         try:

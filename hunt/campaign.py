@@ -157,8 +157,10 @@ _benches: list[Bench] = []
 
 
 def _begin(ground: Ground) -> None:
-    """In each process once; an interruption is the asker's to see to."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In each process once; an interruption is the asker's to see to, and to end the process is too."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _benches.append(Bench(ground))
 
 

@@ -77,9 +77,9 @@ def written(plan: Plan, folder: Path, bench: Bench) -> Trial:
     trial = bench.hold(plan, keep=traces)
     (folder / PLAN).write_bytes(encode(plan))
     sentences = "".join(f"{each.rule}\n{each.sentence}\n\n" for each in trial.complaints)
-    (folder / STORY).write_text(sentences or "nothing is wrong with this run\n")
+    (folder / STORY).write_text(sentences or "nothing is wrong with this run\n", encoding="utf-8")
     (folder / DRAWING).unlink(missing_ok=True)
     with suppress(TraceError):  # that nobody can read the traces may be what is wrong
         if any(traces.iterdir()):
-            (folder / DRAWING).write_text(drawn(traces, trial.wrong))
+            (folder / DRAWING).write_text(drawn(traces, trial.wrong), encoding="utf-8")
     return trial

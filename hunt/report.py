@@ -21,7 +21,7 @@ def told(tally: Tally, find: Find | None) -> str:
 
 def _told(tally: Tally, find: Find | None) -> Iterator[str]:
     seconds = max(tally.seconds, 1e-9)
-    verdict = "a run fails" if find is not None else "clean: no run fails"
+    verdict = "a run fails" if tally.failures else "clean: no run fails"
     yield f"{verdict}, of {tally.runs:,} in {seconds:,.0f} s ({60 * tally.runs / seconds:,.0f} a minute)"
     yield from _figures(tally.lasted, tally.lines, tally.steps, tally.operations, tally.slots, tally.counts)
     yield "lines"

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ import msgspec
 
 from ..decoding import UNREADABLE
 from .kv.image import BadImage, Beginning, beginning
-from .storage.files import REAL
+from .storage.files import REAL, discard
 
 FIRST_LINE: Final = b"quorate backup 1\n"
 ABOUT_BYTES_MAX: Final = 4096
@@ -79,11 +80,11 @@ def write(path: Path, stream: Iterable[bytes]) -> Backup:
 
     Raises BadBackup, also if there is such a file already; then no trace is left of it.
     """
-    beside = path.with_name(f"{path.name}.tmp")
-    if path.exists():
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")  # FILE.tmp may be somebody's
+    if os.path.lexists(path):
         raise BadBackup(f"{path}: is there already; name another file")
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             for piece in stream:
                 file.write(piece)
             file.flush()
@@ -94,7 +95,7 @@ def write(path: Path, stream: Iterable[bytes]) -> Backup:
     except OSError as error:
         raise BadBackup(f"{path}: cannot be written: {error.strerror}; name another file") from error
     finally:
-        beside.unlink(missing_ok=True)
+        discard(REAL, beside)
     return Backup.open(path)
 
 

@@ -6,6 +6,7 @@ matters, keep it elsewhere, or use an authority of your own that names nodes in 
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 from collections.abc import Sequence
@@ -14,24 +15,35 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ..quoting import quoted
+from .settings import is_host, is_name
+
 VALID: Final = timedelta(days=397)
+AUTHORITY: Final = "authority"
 
 Key = ec.EllipticCurvePrivateKey
+
+
+class CannotCertify(Exception):
+    """A name cannot be used, or the authority that is there; the text is one line with what to do."""
 
 
 def make_certificates(folder: Path, cluster: str, nodes: Sequence[str], hosts: Sequence[str]) -> list[Path]:
     """Make `authority.pem` and `authority.key`, and for each node `NODE.pem` and `NODE.key`; the files.
 
     `hosts` are the names and addresses at which clients reach the nodes. An authority that is there already signs.
-    Raises FileExistsError for a node that has a certificate.
+    Raises CannotCertify before anything is made, and FileExistsError for a node that has a certificate.
     """
+    _check_names(cluster, nodes, hosts)
+    _check_new(folder, nodes)
     folder.mkdir(parents=True, exist_ok=True)
     authority, authority_key = _authority(folder, cluster)
-    made = [folder / "authority.pem", folder / "authority.key"]
+    made = [folder / f"{AUTHORITY}.pem", folder / f"{AUTHORITY}.key"]
     for node in nodes:
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(f"{node}.{cluster}.quorate")]
@@ -53,12 +65,33 @@ def make_certificates(folder: Path, cluster: str, nodes: Sequence[str], hosts: S
     return made
 
 
+def _check_names(cluster: str, nodes: Sequence[str], hosts: Sequence[str]) -> None:
+    for name in (cluster, *nodes):
+        if not is_name(name):
+            raise CannotCertify(f"{quoted(name)} is no name; letters, digits, '.', '_' and '-' make one")
+    if AUTHORITY in nodes:
+        raise CannotCertify(
+            f"a node cannot be called {AUTHORITY}, which signs for the others; choose another name"
+        )
+    if len(set(nodes)) < len(nodes):
+        raise CannotCertify("a node stands twice; name each once")
+    for host in hosts:
+        if not is_host(host.removeprefix("*.")):
+            raise CannotCertify(
+                f"--host: {quoted(host)} is no host; give a name or an IP address, without a port"
+            )
+
+
+def _check_new(folder: Path, nodes: Sequence[str]) -> None:
+    for path in (folder / f"{node}.{suffix}" for node in nodes for suffix in ("pem", "key")):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
 def _authority(folder: Path, cluster: str) -> tuple[x509.Certificate, Key]:
-    kept, kept_key = folder / "authority.pem", folder / "authority.key"
-    if kept.exists():
-        key = serialization.load_pem_private_key(kept_key.read_bytes(), password=None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey), "it is as this function makes it"
-        return x509.load_pem_x509_certificate(kept.read_bytes()), key
+    kept, kept_key = folder / f"{AUTHORITY}.pem", folder / f"{AUTHORITY}.key"
+    if kept.exists() or kept_key.exists():
+        return _kept_authority(kept, kept_key)
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"quorate development authority of {cluster}")
     certificate = (
@@ -69,6 +102,28 @@ def _authority(folder: Path, cluster: str) -> tuple[x509.Certificate, Key]:
     )
     _write_key(kept_key, key)
     _write_certificate(kept, certificate)
+    return certificate, key
+
+
+def _kept_authority(kept: Path, kept_key: Path) -> tuple[x509.Certificate, Key]:
+    """The authority in these files. Raises CannotCertify unless they are one, whole."""
+    advice = "put back the authority that was there, or make another one in a new folder"
+    for path in (kept, kept_key):
+        if not path.is_file():
+            raise CannotCertify(f"{path}: is missing, and the other half of the authority is there; {advice}")
+    try:
+        certificate = x509.load_pem_x509_certificate(kept.read_bytes())
+        public_key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        raise CannotCertify(f"{kept}: is no certificate, in PEM; {advice}") from None
+    try:
+        key = serialization.load_pem_private_key(kept_key.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise CannotCertify(
+            f"{kept_key}: is no private key, in PEM and without a password; {advice}"
+        ) from None
+    if not isinstance(key, Key) or key.public_key() != public_key:
+        raise CannotCertify(f"{kept_key}: is not the key of {kept}; {advice}")
     return certificate, key
 
 
@@ -93,7 +148,7 @@ def _host(text: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
-        return x509.DNSName(text)
+        return x509.DNSName(text.encode("idna").decode())
 
 
 def _write_certificate(path: Path, certificate: x509.Certificate) -> Path:

@@ -18,6 +18,8 @@ _LANES: Final = 1
 _SALT_BYTES: Final = 16
 _NAME: Final = "scrypt"
 
+NO_HASH: Final = "is no hash of a password; make one with `quorate password`"
+
 
 def hashed(password: bytes) -> str:
     """What to keep of a password: `scrypt$cost$block$lanes$salt$hash`, the latter two in base64."""
@@ -29,12 +31,17 @@ def hashed(password: bytes) -> str:
 def is_right(password: bytes, kept: str) -> bool:
     """Is it the password of which `kept` was kept? Takes some 50 ms. Raises ValueError as `check` does."""
     cost, block, lanes, salt, right = _parsed(kept)
-    return hmac.compare_digest(_hash(password, salt, cost, block, lanes), right)
+    try:
+        return hmac.compare_digest(_hash(password, salt, cost, block, lanes), right)
+    except (ValueError, TypeError):
+        raise ValueError(NO_HASH) from None
 
 
 def check(kept: str) -> str:
     """The same text, if it is what `hashed` makes. Raises ValueError with a sentence for a person."""
-    _parsed(kept)
+    is_right(
+        b"", kept
+    )  # numbers that no hash is computed with are found out here, and not by the first client
     return kept
 
 
@@ -44,9 +51,9 @@ def _parsed(kept: str) -> tuple[int, int, int, bytes, bytes]:
         numbers = int(cost), int(block), int(lanes)
         values = base64.b64decode(salt, validate=True), base64.b64decode(right, validate=True)
     except (ValueError, binascii.Error):
-        raise ValueError("is no hash of a password; make one with `quorate password`") from None
+        raise ValueError(NO_HASH) from None
     if name != _NAME or not 1 < numbers[0] <= 1 << 20 or not all(values):
-        raise ValueError("is no hash of a password; make one with `quorate password`")
+        raise ValueError(NO_HASH)
     return *numbers, *values
 
 

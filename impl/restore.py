@@ -19,6 +19,7 @@ import msgspec
 from msgspec import UNSET
 
 from ..decoding import UNREADABLE
+from ..quoting import quoted
 from .backup import About, Backup, BadBackup, about
 from .kv.image import begun_anew
 from .settings import is_name
@@ -39,7 +40,7 @@ def restore(backup: Backup, cluster: str, into: Path, nodes: Sequence[str]) -> s
     """
     for name in (cluster, *nodes):
         if not is_name(name):
-            raise CannotRestore(f"{name!r} is no name; letters, digits, '.', '_' and '-' make one")
+            raise CannotRestore(f"{quoted(name)} is no name; letters, digits, '.', '_' and '-' make one")
     if len(set(nodes)) < len(nodes):
         raise CannotRestore(f"a node stands twice in {', '.join(nodes)}; names must differ")
     origin = f"{backup.about.cluster}-{backup.about.slot}-{secrets.token_hex(8)}"

@@ -36,8 +36,10 @@ has a default may be left out):
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -48,11 +50,14 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    Strict,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
+from ..quoting import quoted, shortened, shown
 from .core.config import Config
 from .passwords import check as check_password
 
@@ -82,19 +87,60 @@ class Address(BaseModel):
         """Raises ValueError with a sentence for a person."""
         host, colon, port = text.rpartition(":")
         if not colon or not host or not port.isascii() or not port.isdigit():
-            raise ValueError(f"{text!r} is no address; write host:port, as 127.0.0.1:7001")
-        if not 1 <= int(port) <= 65535:
-            raise ValueError(f"{text!r} has no possible port; choose 1 to 65535")
-        return cls(host=host.removeprefix("[").removesuffix("]"), port=int(port))
+            raise ValueError(f"{quoted(text)} is no address; write host:port, as 127.0.0.1:7001")
+        if len(port) > PORT_DIGITS_MAX or not 1 <= int(port) <= 65535:
+            raise ValueError(f"{quoted(text)} has no possible port; choose 1 to 65535")
+        name = host.removeprefix("[").removesuffix("]")
+        if not is_host(name):
+            raise ValueError(
+                f"{quoted(text)} has no possible host; write a name or an IP address before the port"
+            )
+        return cls(host=name, port=int(port))
+
+
+PORT_DIGITS_MAX: Final = 5
+_HOST: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+
+
+def is_host(text: str) -> bool:
+    """Is it an IP address, or may a machine be called so?"""
+    if not text.isprintable():
+        return False
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        pass
+    try:
+        return _HOST.fullmatch(text.encode("idna").decode()) is not None
+    except UnicodeError:
+        return False
 
 
 def _address(given: object) -> object:
-    return Address.parse(given) if isinstance(given, str) else given
+    if isinstance(given, str):
+        return Address.parse(given)
+    if isinstance(given, Address):
+        return given
+    raise ValueError(f'{shown(given)} is no address; write host:port in quotes, as "127.0.0.1:7001"')
 
 
 AddressText = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 _name: Final[TypeAdapter[str]] = TypeAdapter(Name)
+
+
+PATH_LENGTH_MAX: Final = 4096
+
+
+def _usable(path: Path) -> Path:
+    """What no system would take for a path is no setting."""
+    if "\0" in str(path) or len(str(path)) > PATH_LENGTH_MAX:
+        raise ValueError(f"{quoted(str(path))} is no path; name a file or a folder")
+    return path
+
+
+PathText = Annotated[Path, Strict(False), AfterValidator(_usable)]
+Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
 
 
 def is_name(text: str) -> bool:
@@ -106,7 +152,7 @@ def is_name(text: str) -> bool:
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Quorums(_Section):
@@ -119,14 +165,14 @@ class Quorums(_Section):
 class Timing(_Section):
     """How patient a node is; see `impl.core.config`."""
 
-    heartbeat_ms: int = Field(default=50, ge=1)
-    resend_ms: int = Field(default=200, ge=1)
-    election_ms_min: int = Field(default=500, ge=1)
-    election_ms_max: int = Field(default=1000, ge=1)
-    quorum_ms: int = Field(default=3000, ge=1)
-    reconnect_ms_max: int = Field(default=1000, ge=1)
+    heartbeat_ms: Milliseconds = 50
+    resend_ms: Milliseconds = 200
+    election_ms_min: Milliseconds = 500
+    election_ms_max: Milliseconds = 1000
+    quorum_ms: Milliseconds = 3000
+    reconnect_ms_max: Milliseconds = 1000
     """The longest pause between two attempts to reach a peer."""
-    stop_ms_max: int = Field(default=10_000, ge=0)
+    stop_ms_max: int = Field(default=10_000, ge=0, le=3_600_000)
     """An orderly stop that takes longer is cut short."""
 
 
@@ -137,20 +183,20 @@ class Clients(_Section):
     """A hash of it; clients must AUTH with it."""
     redirect: bool = False
     """A follower answers -MOVED with the leader's address, rather than forward what it is asked."""
-    max: int = Field(default=4096, ge=1)
+    max: int = Field(default=4096, ge=1, le=1_000_000)
     """Connections at once."""
-    patience_ms: int = Field(default=5000, ge=1)
+    patience_ms: Milliseconds = 5000
     """A command that has no answer for so long is told so."""
-    idle_ms_max: int = Field(default=30_000, ge=1)
+    idle_ms_max: Milliseconds = 30_000
     """An unfinished command, or a client without the password, is not waited for longer than about this."""
 
 
 class Tls(_Section):
     """Whom to believe, and what to be believed by: PEM files."""
 
-    authority: Path
-    certificate: Path
-    key: Path
+    authority: PathText
+    certificate: PathText
+    key: PathText
     clients: bool = False
     """Clients speak TLS too. They need no certificate of their own."""
 
@@ -165,8 +211,8 @@ class Settings(_Section):
     cluster: Name
     node: Name
     client: AddressText
-    data: Path
-    trace: Path | None = None
+    data: PathText
+    trace: PathText | None = None
     peers: dict[Name, AddressText]
     quorums: Quorums = Quorums()
     timing: Timing = Timing()
@@ -181,14 +227,14 @@ class Settings(_Section):
     """How the process logs to standard error: lines for people, or one JSON object a line."""
     trace_values: Literal["digest", "whole"] = "digest"
     """How a trace shows values: large ones as digests, or all as they are, in base64. The same at every node."""
-    trace_file_bytes: int = Field(default=256 << 20, ge=4096)
+    trace_file_bytes: int = Field(default=256 << 20, ge=4096, le=1 << 40)
     """A trace goes on in a new file when one has so many bytes."""
-    segment_bytes: int = Field(default=16 << 20, ge=4096, multiple_of=4096)
+    segment_bytes: int = Field(default=16 << 20, ge=4096, le=1 << 30, multiple_of=4096)
     """The size of a file of the durable log."""
-    checkpoint_entries: int = Field(default=20_000, ge=0)
+    checkpoint_entries: int = Field(default=20_000, ge=0, le=1_000_000_000)
     """A checkpoint is due after so many slots; 0 for none, ever."""
-    checkpoint_bytes: int = Field(default=64 << 20, ge=1)
-    """Or after so many bytes of commands."""
+    checkpoint_bytes: int = Field(default=64 << 20, ge=1, le=128 << 20)
+    """Or after so many bytes of commands; a promise carries what came since, and has room for twice the most."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -260,13 +306,22 @@ def _put(given: dict[str, Any], name: str, value: object) -> None:
         given[section] = {**inner, key: value}
 
 
+FILE_BYTES_MAX: Final = 1 << 20
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(FILE_BYTES_MAX + 1)
+        if len(text) > FILE_BYTES_MAX:
+            raise SettingsError(f"{path}: has more than {FILE_BYTES_MAX:,} bytes; name a settings file")
+        return tomllib.loads(text.decode())
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}; name a settings file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: is no TOML: {error}") from error
+    except ValueError as error:
+        raise SettingsError(f"{path}: is no TOML: {shortened(str(error), 200)}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path}: is nested too deeply; name a settings file") from error
 
 
 def _one_line(path: Path | None, error: ValidationError) -> str:
@@ -275,10 +330,18 @@ def _one_line(path: Path | None, error: ValidationError) -> str:
     Of a misspelt key that leaves another one missing, the misspelling is told.
     """
     fault = min(error.errors(include_url=False), key=lambda fault: fault["type"] == "missing")
-    key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    key = ".".join(quoted(str(part))[1:-1] for part in fault["loc"] if part != "[key]")
     cause = fault.get("ctx", {}).get("error")
-    what = str(cause) if isinstance(cause, ValueError) else _PLAIN.get(fault["type"], fault["msg"])
+    if isinstance(cause, ValueError):
+        what = str(cause)
+    else:
+        what = _PLAIN.get(fault["type"]) or f"{shown(fault['input'])} will not do; {_said(fault)}"
     return ": ".join(part for part in (str(path or ""), key, what) if part)
+
+
+def _said(fault: ErrorDetails) -> str:
+    said = _ADVICE.get(fault["type"], fault["msg"])
+    return said[0].lower() + said[1:]
 
 
 _PLAIN = {
@@ -286,3 +349,14 @@ _PLAIN = {
     "extra_forbidden": "there is no such setting; remove it, or check its spelling",
     "string_pattern_mismatch": "letters, digits, '.', '_' and '-' make a name",
 }
+"""What is wrong, where it says nothing to repeat what was given."""
+
+_ADVICE = {
+    "bool_type": "write true or false, without quotes",
+    "dict_type": "it is a section, as [peers]",
+    "int_type": "write a whole number, without quotes",
+    "model_type": "it is a section, as [timing]",
+    "path_type": "write a path, in quotes",
+    "string_type": "write it in quotes",
+}
+"""What to do, where pydantic speaks to programmers."""

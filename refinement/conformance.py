@@ -10,12 +10,13 @@ and not with the number of lines.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from ..checker.specification import Specification
 from ..traces.files import PathLike
 from ..traces.merge import Step, merge
+from ..traces.strands import Gap
 from .divergence import Diverges
 from .explanation import Divergence, explain, provenance
 from .judge import Judge
@@ -25,11 +26,15 @@ Verdict: TypeAlias = Literal["conforms", "diverges", "unverified"]
 
 @dataclass(frozen=True)
 class Result:
-    """What came out: how many lines were judged, how many facts rest on a gap, and the first divergence if any."""
+    """What came out: how many lines were judged, how many facts rest on a gap, and the first divergence if any.
+
+    `torn` are the boots whose trace breaks off in a line, of which it is known that something is missing.
+    """
 
     lines: int
     unverified: int
     divergence: Divergence | None = None
+    torn: tuple[Gap, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -45,6 +50,7 @@ class Result:
             "lines": self.lines,
             "unverified": self.unverified,
             "divergence": divergence,
+            "torn": [str(gap) for gap in self.torn],
         }
 
 
@@ -91,12 +97,12 @@ def conform(*files: PathLike, spec: Specification | Judge | None = None) -> Resu
     that the trace is read once more, up to there.
     """
     merged = merge(*files)
-    result = judged(merged, spec)
+    result = replace(judged(merged, spec), torn=merged.gaps)
     if result.divergence is None:
         return result
     again = Judge(spec.ledger.spec if isinstance(spec, Judge) else spec)
     written = provenance(merged, result.divergence, again)
-    return Result(result.lines, result.unverified, result.divergence.with_writers(written))
+    return replace(result, divergence=result.divergence.with_writers(written))
 
 
 def judged(steps: Iterable[Step], spec: Specification | Judge | None = None) -> Result:

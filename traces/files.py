@@ -145,11 +145,12 @@ def _continued(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _in_folder(name: str) -> list[str]:
-    folder = Path(name)
-    if name == STDIN or not folder.is_dir():
+    if name == STDIN or not os.path.isdir(
+        name
+    ):  # which is no error for what cannot be looked at: to read it is
         return [name]
     try:
-        found = sorted(str(file) for file in folder.iterdir() if file.name.endswith(SUFFIXES))
+        found = sorted(str(file) for file in Path(name).iterdir() if file.name.endswith(SUFFIXES))
     except OSError as error:
         raise BadTrace(name, None, f"cannot be read: {error.strerror}", "check its permissions") from error
     if not found:

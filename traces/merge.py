@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from ..quoting import quoted
 from .errors import BadTrace
 from .files import PathLike, Place, RawLine
 from .messages import AnyMessage, MessageId, difference
@@ -197,7 +198,7 @@ class _Merge:
         node = min(circle)
         awaited = self._awaited(node)
         others = ", ".join(str(self._heads[other].place) for other in circle if other != node)
-        text = f"{awaited} is received before {awaited.sender!r} can have sent it"
+        text = f"{awaited} is received before {quoted(awaited.sender)} can have sent it"
         self._heads[node].mark = Mark(Doubt.EARLY, text + (f" (it waits for {others})" if others else ""))
         for waiter in self._waiting[awaited.sender].pop(awaited):
             self._place(waiter, self._heads[waiter])

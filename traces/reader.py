@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ..decoding import UNREADABLE
+from ..quoting import quoted
 from .errors import BadTrace
 from .events import AnyLine, Start
 from .files import PathLike, Place, RawLine, Source, sources
@@ -130,7 +131,7 @@ class Survey:
     def _refuse_absent(self) -> None:
         for node, place in sorted(self._members.items()):
             if node not in self._strands.found:
-                reason = f"node {node!r} is a member, and no file holds a line of it"
+                reason = f"node {quoted(node)} is a member, and no file holds a line of it"
                 raise BadTrace(place.file, place.number, reason, "give the traces of all nodes")
 
 

@@ -157,13 +157,19 @@ class Recorder:
     def _check_early(self) -> None:
         """Refuse at the start what would be refused at the first flush, when it is too late to choose."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             if self.path.exists():
                 raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
             if not os.access(self.path.parent, os.W_OK | os.X_OK):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise self._refused(error) from error
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:  # and it is no folder
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
 
     def _refused(self, error: OSError) -> CannotRecord:
         reason = error.strerror or str(error)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from ..decoding import UNREADABLE
+from ..quoting import shortened
 from .errors import BadTrace
 from .events import EVENTS, VERSION, AnyLine
 from .messages import KINDS
@@ -73,7 +74,10 @@ def named_in(torn: bytes) -> tuple[str, int] | None:
     node, boot = _NODE.search(torn), _BOOT.search(torn)
     if node is None or boot is None:
         return None
-    return str(msgspec.json.decode(node[1])), int(boot[1])
+    try:
+        return str(msgspec.json.decode(node[1])), int(boot[1])
+    except (*UNREADABLE, ValueError):  # a name that is damaged, a number of thousands of digits
+        return None
 
 
 def explain(raw: bytes, error: Exception) -> Fault:
@@ -96,7 +100,7 @@ def explain(raw: bytes, error: Exception) -> Fault:
     version = line.get("v", VERSION)
     if version != VERSION or isinstance(version, bool):
         return Fault(
-            f"field `v`: {json.dumps(version)} is not version {VERSION} of the format",
+            f"field `v`: {shortened(json.dumps(version))} is not version {VERSION} of the format",
             f"write the trace in version {VERSION}, or read it with a quorate that knows its version",
         )
     return _invalid(str(error))
@@ -131,11 +135,10 @@ def _invalid(error: str) -> Fault:
         return _missing(f"{path}.{missing['name']}" if path else missing["name"])
     if unknown := _VALUE.match(what):
         if path == "event":
-            return Fault(f"unknown event {unknown['value']}", f"write one of {', '.join(EVENTS)}")
+            return Fault(f"unknown event {shortened(unknown['value'])}", f"write one of {', '.join(EVENTS)}")
         if path.endswith("kind"):
-            return Fault(
-                f"field `{path}`: unknown message kind {unknown['value']}", f"write one of {', '.join(KINDS)}"
-            )
+            value = shortened(unknown["value"])
+            return Fault(f"field `{path}`: unknown message kind {value}", f"write one of {', '.join(KINDS)}")
     return Fault(f"field `{path}`: {_lower(what)}" if path else _lower(what), SEE_FORMAT)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from ..quoting import quoted, shown
 from .errors import BadTrace
 from .files import Place, RawLine, Source
 from .messages import Message, MessageId
@@ -39,7 +40,7 @@ class Gap(NamedTuple):
     place: Place
 
     def __str__(self) -> str:
-        return f"{self.place}: the trace of node {self.node!r}, boot {self.boot}, breaks off in a torn line"
+        return f"{self.place}: the trace of node {quoted(self.node)}, boot {self.boot}, breaks off in a torn line"
 
 
 @dataclass(slots=True)
@@ -128,12 +129,14 @@ class Strands:
     def _opened(self, source: Source, raw: RawLine, line: Stepped, before: Strand | None) -> Strand:
         """A new strand for this line; `before` is the one that the node has had in this file so far."""
         if before is not None and line.boot < before.boot:
-            reason = f"boot {line.boot} of node {line.node!r} after its boot {before.boot}"
+            reason = f"boot {line.boot} of node {quoted(line.node)} after its boot {before.boot}"
             advice = "boots grow, and the lines of one stand together; give each boot a file of its own"
             raise BadTrace(source.name, raw.number, reason, advice)
         boots = self.found.setdefault(line.node, {})
         if (twin := boots.get(line.boot)) is not None:
-            reason = f"node {line.node!r}, boot {line.boot}, is in {twin.source.name}:{twin.first} already"
+            reason = (
+                f"node {quoted(line.node)}, boot {line.boot}, is in {twin.source.name}:{twin.first} already"
+            )
             raise BadTrace(source.name, raw.number, reason, "give each boot's trace once, in one file")
         strand = Strand(source, line.node, line.boot, raw.offset, raw.number, raw.number)
         boots[line.boot] = self._current[line.node] = strand
@@ -156,6 +159,8 @@ def count_sends(node: str, boot: int, send: Sequence[Message], sent: int, place:
 
 
 def _misnumbered(source: Source, raw: RawLine, line: Stepped, seq: int) -> BadTrace:
-    reason = f"field `seq`: {line.seq} where {seq + 1} is due (node {line.node!r}, boot {line.boot})"
+    reason = (
+        f"field `seq`: {shown(line.seq)} where {seq + 1} is due (node {quoted(line.node)}, boot {line.boot})"
+    )
     advice = "lines are missing, doubled or out of order; give the whole trace of the boot, as it was written"
     return BadTrace(source.name, raw.number, reason, advice)

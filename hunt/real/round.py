@@ -265,7 +265,7 @@ def _keep(to: Path, folder: Path, held: Round, history: History) -> None:
     (to / PLAN).write_bytes(encode(held.plan))
     sentences = [f"{each.rule}\n{each.sentence}\n" for each in held.complaints]
     sentences += [f"not decided\n{doubt}\n" for doubt in held.doubts]
-    (to / STORY).write_text("\n".join(sentences) or "nothing is wrong with this round\n")
+    (to / STORY).write_text("\n".join(sentences) or "nothing is wrong with this round\n", encoding="utf-8")
     with (to / HISTORY).open("w", encoding="utf-8") as lines:
         for operation in history:
             told = {

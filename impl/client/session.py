@@ -317,7 +317,7 @@ async def ask_status(
     address: Address,
     *,
     timeout_s: float = 2.0,
-    password: str | None = None,
+    password: Part | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> NodeStatus:
     """Ask one node how it is. Raises NoAnswer."""

@@ -67,6 +67,7 @@ class LocalCluster:
         `certificates` is a folder with NODE.pem and NODE.key for each node; `admin` gives nodes a port for
         administration.
         """
+        folder = folder.absolute()  # what is relative in a settings file counts from the file
         self.folder = folder
         self.nodes = tuple(nodes)
         ports = free_ports(2 * len(self.nodes))

@@ -30,7 +30,7 @@ from .driver import Driver
 from .errors import AddressError, NetError
 from .front import Front
 from .peers import HELLO_S_MAX, Incoming, Outgoing
-from .tls import for_clients, for_peers
+from .tls import Contexts
 from .tracer import Tracer
 from .wire import PROTOCOL, Hello, NodeStatus
 
@@ -162,6 +162,7 @@ class Node:
 
     async def _begin(self) -> None:
         settings = self._settings
+        self._tls = Contexts.of(settings.tls)
         self.driver = self._recover()
         self._front = self._open_front()
         self._addresses[settings.node] = str(settings.client)
@@ -231,12 +232,12 @@ class Node:
 
         What a peer says must find the driver started, so nothing may be waited for between this and that.
         """
-        settings, tls = self._settings, self._settings.tls
+        settings = self._settings
         await self._listen(
             settings.client,
             lambda: ClientConnection(self._front, self._clients),
             self._clients,
-            None if tls is None or not tls.clients else for_clients(tls),
+            self._tls.clients,
         )
         if settings.admin is not None:
             await self._administer(settings.admin)
@@ -244,7 +245,7 @@ class Node:
             settings.peer,
             lambda: self._incoming(hello),
             self._heard,
-            None if tls is None else for_peers(tls, ssl.Purpose.CLIENT_AUTH),
+            self._tls.peers,
         )
 
     def _open_trace(self, boot: int) -> Tracer | None:
@@ -274,13 +275,12 @@ class Node:
 
     def _dial(self, peer: str, hello: Hello) -> None:
         address = self._settings.peers[peer]
-        tls = self._settings.tls
         outgoing = Outgoing(
             peer,
             address,
             hello,
             self._settings.timing.reconnect_ms_max,
-            None if tls is None else for_peers(tls, ssl.Purpose.SERVER_AUTH),
+            self._tls.calling,
         )
         self._peers[peer] = outgoing
         task = asyncio.create_task(outgoing.keep_connected(), name=f"dial {peer}")

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from ...quoting import quoted
 from ..core.messages import AnyMessage, Message
 from ..settings import Address
 from .errors import MalformedFrame, NetError, Stranger
@@ -43,9 +44,12 @@ def why_stranger(ours: Hello, theirs: Hello) -> str | None:
     if theirs.protocol != ours.protocol:
         return f"speaks protocol {theirs.protocol}, and {ours.node} speaks {ours.protocol}; run one version everywhere"
     if theirs.cluster != ours.cluster:
-        return f"is of cluster {theirs.cluster!r}, and {ours.node} is of {ours.cluster!r}; check the peers' addresses"
+        return (
+            f"is of cluster {quoted(theirs.cluster)}, and {ours.node} is of {quoted(ours.cluster)}; "
+            "check the peers' addresses"
+        )
     if theirs.node == ours.node or theirs.node not in ours.nodes:
-        return f"calls itself {theirs.node!r}, which is no peer of {ours.node}; check node and peers of both"
+        return f"calls itself {quoted(theirs.node)}, which is no peer of {ours.node}; check node and peers of both"
     if theirs.origin != ours.origin:
         return (
             f"{_began(theirs)}, and {ours.node} {_began(ours)}; give every node a data folder of the same restore, "
@@ -136,7 +140,7 @@ class Outgoing:
             theirs = await speaker.greeted
         if theirs.node != self.peer:
             raise Stranger(
-                f"{self._address} is node {theirs.node!r}, not {self.peer!r}; check the peers' addresses"
+                f"{self._address} is node {quoted(theirs.node)}, not {quoted(self.peer)}; check the peers' addresses"
             )
         reason = why_stranger(self._hello, theirs)
         if reason is None and not speaker.proves(theirs):
@@ -291,7 +295,7 @@ class Incoming(asyncio.Protocol):
             self._run_errand(message, self._peer)
             return
         if message.sender != self._peer:
-            raise Stranger(f"it sent a message of {message.sender!r}; a node speaks for itself alone")
+            raise Stranger(f"it sent a message of {quoted(message.sender)}; a node speaks for itself alone")
         self._receive(message, self)
 
     def _expire(self) -> None:

@@ -7,10 +7,12 @@ for another node, or of another cluster, opens no door.
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from ..settings import SettingsError, Tls
 
@@ -26,24 +28,33 @@ def certified_name(node: str, cluster: str) -> str:
     return f"{node}.{cluster}.quorate"
 
 
-def for_peers(tls: Tls, purpose: ssl.Purpose) -> ssl.SSLContext:
-    """Between nodes: both ends show a certificate of the authority. Raises SettingsError."""
-    context = _context(tls, purpose)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.check_hostname = False  # the name is looked at below: nodes are known by name, not by address
-    return context
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """What a node speaks TLS with at its port for clients, at its port for peers, and when it calls one; None where it
+    speaks none."""
 
+    clients: ssl.SSLContext | None = None
+    peers: ssl.SSLContext | None = None
+    calling: ssl.SSLContext | None = None
 
-def for_clients(tls: Tls) -> ssl.SSLContext:
-    """At the port for clients: the node shows its certificate, and asks for none. Raises SettingsError."""
-    return _context(tls, ssl.Purpose.CLIENT_AUTH)
+    @classmethod
+    def of(cls, tls: Tls | None) -> Self:
+        """Read the files that the settings name. Raises SettingsError."""
+        if tls is None:
+            return cls()
+        heard = _context(tls, ssl.Purpose.CLIENT_AUTH)
+        calling = _context(tls, ssl.Purpose.SERVER_AUTH)
+        for context in (heard, calling):
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.check_hostname = (
+                False  # `proves` looks at the name: nodes are known by it, not by address
+            )
+        return cls(_context(tls, ssl.Purpose.CLIENT_AUTH) if tls.clients else None, heard, calling)
 
 
 def of_client(authority: Path) -> ssl.SSLContext:
-    """For a client: the node must show a certificate of the authority."""
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(authority))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    return context
+    """For a client: the node must show a certificate of the authority. Raises SettingsError."""
+    return _believing("authority", authority, ssl.Purpose.SERVER_AUTH)
 
 
 def proves(connection: Certified, node: str, cluster: str) -> bool:
@@ -55,16 +66,41 @@ def proves(connection: Certified, node: str, cluster: str) -> bool:
     return ("DNS", certified_name(node, cluster)) in names
 
 
-def _context(tls: Tls, purpose: ssl.Purpose) -> ssl.SSLContext:
-    for key, path in (("authority", tls.authority), ("certificate", tls.certificate), ("key", tls.key)):
-        if not path.is_file():
-            raise SettingsError(
-                f"tls.{key}: {path}: there is no such file; `quorate certs` makes some to try out"
-            )
+def _believing(key: str, authority: Path, purpose: ssl.Purpose) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(purpose, cafile=str(tls.authority))
-        context.load_cert_chain(str(tls.certificate), str(tls.key))
-    except (ssl.SSLError, OSError) as error:
-        raise SettingsError(f"tls: the files do not go together, or are no PEM: {error}") from error
+        context = ssl.create_default_context(purpose, cafile=_there(key, authority))
+    except OSError as error:
+        raise SettingsError(
+            f"{key}: {authority}: cannot be read as certificates, in PEM: {_why(error)}; "
+            "name the authority's, as `quorate certs` makes one"
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
+
+
+def _context(tls: Tls, purpose: ssl.Purpose) -> ssl.SSLContext:
+    context = _believing("tls.authority", tls.authority, purpose)
+    certificate, key = _there("tls.certificate", tls.certificate), _there("tls.key", tls.key)
+    try:
+        context.load_cert_chain(certificate, key, password=_nobody_is_asked)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"tls: {certificate} and {key} do not go together, are no PEM, or have a password: {_why(error)}; "
+            "name a node's certificate and its key, as `quorate certs` makes them"
+        ) from error
+    return context
+
+
+def _there(key: str, path: Path) -> str:
+    if not os.path.isfile(path):
+        raise SettingsError(f"{key}: {path}: there is no such file; `quorate certs` makes some to try out")
+    return str(path)
+
+
+def _nobody_is_asked() -> str:
+    """A key with a password would have OpenSSL ask the terminal for it."""
+    return ""
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)

@@ -235,4 +235,4 @@ def numbers_in(folder: Path, pattern: str, files: Files) -> list[int]:
         raise disk_error(error, folder, "list") from error
     found = [name for name in names if name.startswith(before) and name.endswith(behind)]
     numbers = (name.removeprefix(before).removesuffix(behind) for name in found)
-    return sorted(int(number) for number in numbers if number.isdigit())
+    return sorted(int(number) for number in numbers if number.isascii() and number.isdigit())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from quorate.cli.main import Exit, run
 from quorate.refinement.divergence import Rule
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.ndjson"))
@@ -33,6 +34,22 @@ def test_a_tail_that_is_lost_is_no_divergence(file: Path, judge_lines: Callable)
             assert result.divergence is None, f"{boot} cut behind {kept}: {result.divergence}"
             assert result.unverified >= doubtful
             assert (result.verdict == "unverified") == (result.unverified > 0)
+
+
+def test_a_trace_that_breaks_off_in_a_line_is_told_and_judged_as_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file is of several nodes; what breaks off is the `stop` of the last."""
+    file = tmp_path / "all.ndjson"
+    whole = GOLDEN[0].read_bytes()
+    file.write_bytes(whole[:-9])
+    assert run(["conform", str(file)]) == Exit.HOLDS
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("conforms: ")
+    assert said[1].startswith(f"{file}:{len(whole.splitlines())}: the trace of node")
+    assert said[1].endswith("breaks off in a torn line")
+    assert run(["conform", "--json", str(file)]) == Exit.HOLDS
+    assert json.loads(capsys.readouterr().out)["torn"] == said[1:]
 
 
 def test_a_value_that_two_gaps_would_have_chosen_is_chosen_once(story: type, judge_lines: Callable) -> None:

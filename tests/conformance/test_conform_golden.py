@@ -264,6 +264,7 @@ def test_a_golden_trace_conforms(name: str) -> None:
         "lines": len((GOLDEN / f"{name}.ndjson").read_text().splitlines()),
         "unverified": 0,
         "divergence": None,
+        "torn": [],
     }
 
 

@@ -81,6 +81,31 @@ def test_the_map_says_of_every_file_what_the_file_says_of_itself() -> None:
     assert not missing, f"these stand in no table: {missing}"
 
 
+def test_every_text_is_read_and_written_in_utf_8_whatever_the_locale() -> None:
+    files = [
+        file
+        for name in ("cli", "hunt", "impl", "refinement", "traces")
+        for file in (ROOT / name).rglob("*.py")
+    ]
+    calls = [(file, call) for file in files for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    assert not [
+        f"{file}:{call.lineno}"
+        for file, call in calls
+        if isinstance(call, ast.Call)
+        and is_text(call)
+        and all(one.arg != "encoding" for one in call.keywords)
+    ]
+
+
+def is_text(call: ast.Call) -> bool:
+    """Does it read or write a file as text?"""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    modes = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    return name in ("read_text", "write_text") or (
+        name == "open" and any(re.fullmatch("[rwax]t?", mode) for mode in modes)
+    )
+
+
 def test_every_reference_to_the_specification_resolves() -> None:
     """Comments say where a thing is proved, as `spec.multipaxos.promise`; what they name is there."""
     references = {

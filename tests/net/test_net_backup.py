@@ -90,6 +90,13 @@ def test_a_stream_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
         assert [path.name for path in tmp_path.iterdir()] == ["small.backup"]
 
 
+def test_a_file_that_is_called_as_a_backup_under_way_might_be_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "new.backup.tmp"
+    mine.write_text("mine")
+    write(tmp_path / "new.backup", [small(tmp_path).read_bytes()])
+    assert mine.read_text() == "mine"
+
+
 def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
     file = small(tmp_path)
     before = file.read_bytes()
@@ -147,6 +154,7 @@ def test_a_damaged_backup_leaves_no_folder(tmp_path: Path) -> None:
     [
         ("orchard 2", ["a"], "orchard 2"),
         ("", ["a"], "is no name"),
+        ("x" * 9999, ["a"], "xxx[.]{3}xxx"),
         ("orchard", ["a", "../b"], "../b"),
         ("orchard", ["a", "a"], "twice"),
         ("orchard", ["."], "is there already"),
@@ -239,7 +247,15 @@ def test_a_second_backup_at_once_is_told_to_wait_and_one_that_nobody_reads_is_gi
         (["backup", "nowhere", "x.backup"], "nowhere"),
         (["backup", "127.0.0.1:{port}", "x.backup"], "127.0.0.1:{port}"),
         (["backup", ".", "x.backup", "--stale"], "--stale"),
+        (["backup", "127.0.0.1:{port}", "other/x.backup"], "there is no folder other"),
+        (["backup", "127.0.0.1:{port}", ""], "is a folder; name a file"),
+        (["backup", "127.0.0.1:{port}", "9" * 5000], "cannot be written: File name too long"),
+        (["backup", "..:1", "x.backup"], "has no possible host"),
         (["restore", "no.backup", "--check"], "no.backup"),
+        (["restore", "small.backup", "--check", "--cluster", "x"], "--cluster: is for making folders"),
+        (["restore", "small.backup", "--check", "--into", "x"], "--into: is for making folders"),
+        (["restore", "small.backup", "--check", "a"], "NODE...: is for making folders"),
+        (["restore", "small.backup", "--cluster", "x", "--into", "other/x", "a"], "is no folder"),
         (["restore", "small.backup"], "--cluster"),
         (["restore", "small.backup", "--cluster", "x"], "nodes"),
         (["restore", "other", "--check"], "is no backup"),
@@ -261,6 +277,25 @@ def test_what_cannot_be_done_is_one_line(
     err = capsys.readouterr().err
     assert len(err.strip().splitlines()) == 1
     assert word.format(port=port) in err
+    assert not (tmp_path / "x.backup").exists()
+
+
+@pytest.mark.parametrize("port", ["client", "peer"])
+def test_a_port_that_gives_no_backups_is_told_from_the_one_that_is_wanted(
+    settings: Callable[..., Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str], port: str
+) -> None:
+    mine = settings("a", **QUICK)
+    address = mine.client if port == "client" else mine.peer
+
+    async def story() -> int:
+        async with Node(mine):
+            return await asyncio.to_thread(run, ["backup", str(address), str(tmp_path / "x.backup")])
+
+    assert asyncio.run(story()) == Exit.BAD_INPUT
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith(f"quorate: {address}: ")
+    assert "name the node's admin address" in err
     assert not (tmp_path / "x.backup").exists()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from cryptography.hazmat.primitives import serialization
 
 from quorate.impl.certificates import make_certificates
 from quorate.impl.client import Address, BadCommand, Client, NoAnswer, ask_status
@@ -22,10 +23,10 @@ from quorate.impl.net import peers
 from quorate.impl.net.cluster import LocalCluster
 from quorate.impl.net.framing import HELLO_BYTES_MAX, FrameDecoder, encode_frame
 from quorate.impl.net.node import Node
-from quorate.impl.net.tls import of_client
+from quorate.impl.net.tls import Contexts, of_client
 from quorate.impl.net.wire import PROTOCOL, Hello, Rejected, decode_greeting, encode
 from quorate.impl.passwords import hashed, is_right
-from quorate.impl.settings import Settings, SettingsError
+from quorate.impl.settings import Settings, SettingsError, Tls
 
 MakeSettings = Callable[..., Settings]
 PATIENCE_S = 60
@@ -192,6 +193,30 @@ def test_tls_files_that_cannot_be_used_are_named(
         assert "\n" not in str(caught.value)
 
 
+def test_a_node_whose_tls_files_cannot_be_used_makes_nothing(
+    settings: MakeSettings, tls: dict[str, Any], tmp_path: Path
+) -> None:
+    async def begin(mine: Settings) -> None:
+        async with Node(mine):
+            pass
+
+    with pytest.raises(SettingsError, match="tls"):
+        asyncio.run(begin(settings(**{**tls, "tls.authority": tmp_path / "none"}, trace=tmp_path / "trace")))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = serialization.load_pem_private_key((folder / "a.key").read_bytes(), None)
+    form, locked = serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    (tmp_path / "a.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, locked))
+    with pytest.raises(SettingsError, match="have a password"):
+        Contexts.of(
+            Tls(authority=folder / "authority.pem", certificate=folder / "a.pem", key=tmp_path / "a.key")
+        )
+
+
 def test_keys_are_for_their_owner_only_and_are_not_overwritten(folder: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.glob("*.key"))
     before = (folder / "a.pem").read_bytes()
@@ -326,7 +351,18 @@ def test_what_is_kept_of_a_password_is_salted() -> None:
 
 
 @pytest.mark.parametrize(
-    "kept", ["secret", "", "scrypt$1$8$1$AAAA$AAAA", "md5$2$8$1$AAAA$AAAA", "scrypt$2$8$1$$AAAA"]
+    "kept",
+    [
+        "secret",
+        "",
+        "scrypt$1$8$1$AAAA$AAAA",
+        "md5$2$8$1$AAAA$AAAA",
+        "scrypt$2$8$1$$AAAA",
+        "scrypt$2$0$1$AAAA$AAAA",
+        "scrypt$3$8$1$AAAA$AAAA",
+        "scrypt$2$-1$1$AAAA$AAAA",
+        "scrypt$1048576$8$1$AAAA$AAAA",
+    ],
 )
 def test_a_password_in_the_clear_is_no_setting(settings: MakeSettings, kept: str) -> None:
     with pytest.raises(SettingsError, match=r"clients.password: .*quorate password"):

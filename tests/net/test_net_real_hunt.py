@@ -445,6 +445,9 @@ def test_seeds_follow_one_another_and_each_round_has_a_folder(monkeypatch: pytes
         (["--real", "--nodes", "4"], "--nodes"),
         (["--real", "--plan", "no/such/plan.json"], "cannot be read"),
         (["--real", "--seed", "1", "--plan", "x"], "leave one out"),
+        (["--real", "--seed", "1", "--first", "2"], "--first: is the seed to begin with, as --seed is"),
+        (["--real", "--plan", "x", "--nodes", "3"], "--nodes: is for rounds that are drawn"),
+        (["--real", "--plan", "x", "--rounds", "3"], "--runs/--rounds: is for rounds that are drawn"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_line(

@@ -106,7 +106,23 @@ def test_settings_written_as_a_file_are_read_back_as_they_were(tmp_path: Path) -
         ({"timing__election_ms_min": 2000}, "election_ms_max: 1000 is too small"),
         ({"timing__heartbeet_ms": 5}, "timing.heartbeet_ms: there is no such setting"),
         ({"colour": "blue"}, "colour: there is no such setting"),
-        ({"segment_bytes": 5000}, "segment_bytes"),
+        ({"segment_bytes": 5000}, "segment_bytes: 5000 will not do"),
+        ({"segment_bytes": 10**18}, "segment_bytes: 1000000000000000000 will not do; input should be less"),
+        ({"segment_bytes": 1e18}, "segment_bytes: 1e+18 will not do; write a whole number"),
+        ({"segment_bytes": True}, "segment_bytes: True will not do"),
+        ({"checkpoint_bytes": 1 << 28}, "checkpoint_bytes"),
+        ({"checkpoint_entries": "20"}, "checkpoint_entries: '20' will not do; write a whole number"),
+        ({"trace_file_bytes": 1 << 50}, "trace_file_bytes"),
+        ({"admin_anywhere": "yes"}, "admin_anywhere: 'yes' will not do; write true or false"),
+        ({"timing__stop_ms_max": 10**21}, "timing.stop_ms_max"),
+        ({"timing__election_ms_max": 10**21}, "timing.election_ms_max"),
+        ({"clients__max": 10**21}, "clients.max"),
+        ({"client": "..:1"}, "client: '..:1' has no possible host"),
+        ({"client": "a b:1"}, "client: 'a b:1' has no possible host"),
+        ({"admin": {"host": "127.0.0.1", "port": 99999}}, "admin: {'host'"),
+        ({"trace": 5}, "trace: 5 will not do; write a path"),
+        ({"trace": "a\0b"}, "trace: 'a\\x00b' is no path"),
+        ({"timing": 5}, "timing: 5 will not do; it is a section"),
     ],
 )
 def test_what_cannot_work_is_named(changes: dict[str, Any], words: str) -> None:
@@ -114,8 +130,18 @@ def test_what_cannot_work_is_named(changes: dict[str, Any], words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "key", ["node", "client", "log", "data", "timing", "segment_bytes", "y" * 9999, "a\nb"]
+)
+def test_what_is_long_is_not_quoted_whole(key: str) -> None:
+    assert len(refusal(**{key: "x" * 9999})) < 300
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
+        (b"a = " + b"[" * 100_000, "is nested too deeply"),
+        (b"a = " + b"9" * 5000, "is no TOML"),
+        (b"#" * (1 << 21), "has more than 1,048,576 bytes"),
         (b"cluster = ", "is no TOML"),
         (b"\xff\xfe", "is no TOML"),
         (b'cluster = "c"\nnode = "a"\nclient = "h:1"\ndata = "d"\npeers = "a"', "peers: "),

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,6 +17,7 @@ from xml.etree import ElementTree
 import pytest
 
 from quorate.cli.main import Exit, run
+from quorate.hunt import find
 from quorate.hunt.campaign import Campaign
 from quorate.hunt.find import DRAWING, PLAN, STORY, TRACES, written
 from quorate.hunt.mutation import mutated
@@ -142,6 +149,11 @@ def test_a_hunt_that_fails_itself_names_the_plan_that_it_fails_with(monkeypatch:
         (["--plan", "no/such/plan.json"], "cannot be read"),
         (["--seed", "1", "--plan", "x"], "leave one out"),
         (["--runs", "0"], "--runs"),
+        (["--seed", "1", "--runs", "2"], "--runs/--rounds: is for many runs; leave it out with --seed"),
+        (["--seed", "1", "--minutes", "2"], "--minutes: is for many runs"),
+        (["--seed", "1", "--no-shrink"], "--no-shrink: is for many runs"),
+        (["--plan", "x", "--first", "2"], "--first: is for many runs; leave it out with --plan"),
+        (["--plan", "x", "--jobs", "2"], "--jobs: is for many runs"),
     ],
 )
 def test_what_cannot_be_hunted_is_refused_in_a_line(
@@ -151,6 +163,78 @@ def test_what_cannot_be_hunted_is_refused_in_a_line(
     said = capsys.readouterr().err
     assert words in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("arguments", [["--runs", "1"], ["--seed", "1"], ["--real", "--rounds", "1"]])
+def test_a_folder_that_cannot_be_written_is_told_before_the_hunt(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert run(["hunt", *arguments, "--keep", str(tmp_path / "file" / "below")]) == Exit.BAD_INPUT
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "is no folder; name another place" in said.err
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_a_failure_for_which_there_is_no_room_is_told_with_its_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(find, "written", full)
+    folder = tmp_path / "found"
+    arguments = ["hunt", "--runs", "200", "--jobs", "2", "--no-shrink", "--keep", str(folder)]
+    assert run(arguments) == Exit.VIOLATED
+    said = capsys.readouterr()
+    assert said.out.startswith("a run fails, of ")
+    line = next(line for line in said.err.splitlines() if line.startswith("quorate: "))
+    assert "cannot be written: No space left on device" in line
+    (tmp_path / PLAN).write_text(line.partition("the plan that fails is ")[2])
+    assert Bench().hold(read(tmp_path / PLAN)).failed
+
+
+def test_what_is_kept_is_in_utf_8_whatever_the_locale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    write_text = Path.write_text
+
+    def watched(self: Path, text: str, encoding: str | None = None) -> int:
+        seen.append(encoding)
+        return write_text(self, text, encoding)
+
+    monkeypatch.setattr(Path, "write_text", watched)
+    written(Plan(seed=1, callers=(Caller(session=True, commands=3, think=1000),)), tmp_path, Bench())
+    assert seen == ["utf-8", "utf-8"]
+
+
+def test_a_hunt_that_is_told_to_end_leaves_no_process(tmp_path: Path) -> None:
+    """Also where Ctrl-C is ignored, as in the background of a script."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "quorate", "hunt", "--jobs", "2"],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        start_new_session=True,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("hunting: ")
+        process.terminate()
+        try:
+            out, err = process.communicate(
+                timeout=60
+            )  # which ends when the last process that could write has
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == Exit.HOLDS, err
+    assert out.startswith("clean: ")
+    assert "Traceback" not in err
 
 
 def test_a_trace_that_nobody_can_read_is_a_failure_and_no_crash(

@@ -75,6 +75,13 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path, identity
     }
 
 
+def test_a_name_with_a_digit_that_is_no_number_is_no_segment(write_log: Write, open_once: Open) -> None:
+    folder = write_log([[PROMISE]])
+    (folder / "log-\u00b200.segment").write_text("mine")
+    assert open_once(folder).batches == 1
+    assert (folder / "log-\u00b200.segment").read_text() == "mine"
+
+
 def test_what_a_crash_left_half_made_is_removed(write_log: Write, open_once: Open) -> None:
     folder = write_log([[PROMISE]])
     for name in (f"{MANIFEST}.tmp", "log-00000002.segment.tmp"):

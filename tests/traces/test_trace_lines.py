@@ -167,6 +167,9 @@ def test_a_line_knows_its_event_and_a_message_its_kind() -> None:
         ("send.0.kind", "acept", "field `send[0].kind`: unknown message kind 'acept'"),
         ("v", 2, "field `v`: 2 is not version 1 of the format"),
         ("v", True, "field `v`: true is not version 1 of the format"),
+        ("event", "x" * 999, "unknown event 'xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxx'"),
+        ("recv.kind", "x" * 999, "field `recv.kind`: unknown message kind 'xxxxxxxxxxxxxxxxxxxxxxxxxxx...x"),
+        ("v", "x" * 999, 'field `v`: "xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxx" is not'),
         ("v", "1", 'field `v`: "1" is not version 1 of the format'),
     ],
 )

@@ -134,6 +134,12 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert error.reason == "cannot be read: No such file or directory"
 
 
+def test_a_name_that_cannot_even_be_looked_at_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "name too long" in refused("9" * 5000).reason
+    assert "Not a directory" in refused(tmp_path / "file" / "below").reason
+
+
 def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.ndjson"
     file.write_text(step("a", 1, 1))
@@ -289,6 +295,19 @@ def test_a_torn_line_with_lines_of_its_boot_behind_it_is_refused(put: Put) -> No
         assert at(error) == (name, 3)
         assert error.column == len(torn) + 1
     assert at(refused(put("twice", [step("a", 1, 1), step("a", 1, 2), TORN, TORN]))) == ("twice", 4)
+
+
+@pytest.mark.parametrize(
+    "tail", [r'{"v":1,"node":"\x","boot":1,"se', '{"v":1,"node":"a","boot":' + "9" * 5000 + ',"se']
+)
+def test_a_torn_line_that_names_nobody_who_can_be_is_of_the_boot_before_it(put: Put, tail: str) -> None:
+    file = put("a", [step("a", 1, 1)])
+    file.write_text(file.read_text() + tail)
+    assert [(gap.node, gap.boot, gap.place.number) for gap in gaps(file)] == [("a", 1, 2)]
+
+
+def test_a_node_with_a_long_name_is_not_quoted_whole(put: Put) -> None:
+    assert len(refused(put("a", [step("x" * 5000, 1, 10**300)])).reason) < 200
 
 
 def test_a_boot_of_which_only_a_torn_line_is_left_is_a_gap(put: Put) -> None:
