@@ -18,7 +18,7 @@ from .counterexample_text import counterexample_json
 from .induction import induction
 from .obligation import Obligation, axioms_of, orders_of
 from .simulation import Simulation
-from .solving import Z3, Outcome, Solver
+from .solving import Z3, Outcome, Solver, not_asked
 
 Verdict = Literal["proved", "refuted", "unknown"]
 Watcher = Callable[[Outcome, int, int], None]
@@ -137,7 +137,7 @@ def prove(
             if watch is not None:
                 watch(outcome, len(outcomes), len(asked))
     except KeyboardInterrupt:
-        outcomes += (Outcome(o, "unknown", 0.0, "interrupted") for o in asked[len(outcomes) :])
+        outcomes += not_asked(asked[len(outcomes) :])
     return Proof(tower, solver.name, tuple(outcomes), time.perf_counter() - started)
 
 
