@@ -30,7 +30,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 CODES = {
     "proved": Exit.HOLDS,
-    "holds": Exit.HOLDS,
     "refuted": Exit.VIOLATED,
     "violated": Exit.VIOLATED,
     "unknown": Exit.UNKNOWN,
@@ -101,7 +100,8 @@ def study_options(f: F) -> F:
                 "--bmc",
                 metavar="K",
                 type=click.IntRange(min=0),
-                help="Look at every run of up to K steps: of one instance (-n), and without -n of any.",
+                help="Look at every run of up to K steps: of one instance (-n), and without -n of any.  The verdict is "
+                "violated or unknown.",
             ),
             click.option(
                 "--k-induction",

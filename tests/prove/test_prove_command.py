@@ -92,6 +92,8 @@ def lose_ctrl_c(*_: object) -> None:
         [],
         ["--seeds", "2"],
         ["--all-drops"],
+        ["--bmc", "3"],
+        ["--k-induction", "2"],
     ],
 )
 def test_after_ctrl_c_what_was_done_is_shown_and_the_rest_is_unknown(
