@@ -148,6 +148,7 @@ def test_a_mutant_is_dumped_to_the_end(capsys: Capture) -> None:
         (["--refinement", "--resume", "x"], "leave --resume away"),
         (["--symmetry", "acceptor", "--no-symmetry"], "choose one"),
         (["--memory", "much"], "write for example 8G or 500M"),
+        (["--memory", "1"], "less than a search begins with; give at least "),
         (["--liveness", "--refinement"], "--liveness and --refinement are two questions"),
         (["--dump", "dot", "--deadlock"], "--dump and --deadlock are two questions"),
         (["--dump", "json", "--json"], "choose one"),
