@@ -165,7 +165,9 @@ def test_a_log_goes_on_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setattr(sys, "stderr", log)
         with guarded():
             with monkeypatch.context() as patch:
-                patch.setattr(sys.stderr, "_stream", TextIOWrapper(full, write_through=True))
+                patch.setattr(
+                    sys.stderr, "_stream", TextIOWrapper(full, encoding="utf-8", write_through=True)
+                )
                 print("lost", file=sys.stderr)
             print("kept", file=sys.stderr)
     assert (tmp_path / "log").read_text(encoding="utf-8") == "kept\n"
