@@ -102,7 +102,7 @@ def resident_bytes() -> int:
     """What memory this process has now."""
     statm = Path("/proc/self/statm")
     if statm.exists():
-        return int(statm.read_text().split()[1]) * resource.getpagesize()
+        return int(statm.read_text(encoding="utf-8").split()[1]) * resource.getpagesize()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
@@ -121,7 +121,7 @@ def apart(model: str, workers: int, symmetry: bool) -> Run:
 def build_spin(model: str, properties: Sequence[str] | None, folder: Path) -> Path:
     """The verifier for a model, made in an empty folder."""
     folder.mkdir()
-    (folder / "core.pml").write_text(promela(*core(model), properties))
+    (folder / "core.pml").write_text(promela(*core(model), properties), encoding="utf-8")
     for made in (["spin", "-a", "core.pml"], [*GCC, "-o", "pan", "pan.c"]):
         subprocess.run(made, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return folder / "pan"
@@ -220,7 +220,7 @@ def ratio(run: Run, spin: Run | None, rate: str) -> str:
 def machine() -> str:
     """The line that says where this was measured."""
     info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    found = re.search(r"model name\s*: (.*)", info.read_text(encoding="utf-8")) if info.exists() else None
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return f"{os.cpu_count()} processors ({found.group(1) if found else 'unknown'}), {pages:.0f} GiB"
 
@@ -260,7 +260,7 @@ def main() -> None:
         found[name] = contest(model, bool(sym), repeat, options.spin)
         print("\n".join(f"| {' | '.join(row)} |" for row in rows(name, found[name])), flush=True)
         if options.json:
-            Path(options.json).write_text(json.dumps({"machine": machine(), "runs": found}))
+            Path(options.json).write_text(json.dumps({"machine": machine(), "runs": found}), encoding="utf-8")
     print(f"\nload {os.getloadavg()[0]:.1f} at the end")
 
 

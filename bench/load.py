@@ -134,7 +134,7 @@ async def _connected(port: int, clients: int, done: Answered) -> list[Talker]:
 
 def cpu_s(pid: int) -> float:
     """Processor time that a process has used, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -50,7 +50,8 @@ def main() -> int:
         print(f"{node}: {growth:+.1%} from the second quarter to the last")
     if given.json is not None:
         given.json.write_text(
-            json.dumps({"load": os.getloadavg(), "rows": rows, "grown": grown(rows)}, indent=1)
+            json.dumps({"load": os.getloadavg(), "rows": rows, "grown": grown(rows)}, indent=1),
+            encoding="utf-8",
         )
     return code
 
@@ -121,7 +122,7 @@ def sampled(pids: Mapping[str, int]) -> Iterator[dict[str, float]]:
 def rss_mib(pid: int) -> float:
     """What a process has resident; 0 if it is gone."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     except OSError:
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

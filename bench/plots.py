@@ -32,7 +32,7 @@ def read(files: Sequence[str]) -> Runs:
     """The runs of several files, by model and tool."""
     out: Runs = {}
     for file in files:
-        for model, contested in json.loads(Path(file).read_text())["runs"].items():
+        for model, contested in json.loads(Path(file).read_text(encoding="utf-8"))["runs"].items():
             for tool, runs in contested.items():
                 out.setdefault(model, {}).setdefault(tool, []).extend(runs)
     return out

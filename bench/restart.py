@@ -163,7 +163,7 @@ def main() -> None:
         for checkpoint_entries in ((20_000, 0) if size else (20_000,))
     ]
     if given.json is not None:
-        given.json.write_text(json.dumps({"load": os.getloadavg(), "rows": rows}, indent=1))
+        given.json.write_text(json.dumps({"load": os.getloadavg(), "rows": rows}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class Etcd:
         began = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds = time.perf_counter() - began
-        rows = [line.split("\t") for line in log.read_text().splitlines()]
+        rows = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
         errors = sum(row[1] != "200" for row in rows)
         return loaded([int(row[2]) / 1e6 for row in rows], seconds, errors)
 
@@ -134,7 +134,7 @@ def pysyncobj(folder: Path, flight: int, count: int) -> Loaded:
     """
     folder.mkdir(parents=True)
     script = folder / "node.py"
-    script.write_text(PYSYNCOBJ)
+    script.write_text(PYSYNCOBJ, encoding="utf-8")
     names = [f"127.0.0.1:{port}" for port in free_ports(3)]
     with ExitStack() as stack:
         processes = []

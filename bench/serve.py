@@ -62,7 +62,7 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     summary(runs)
     if given.json is not None:
-        given.json.write_text(json.dumps({"load": os.getloadavg(), "runs": runs}, indent=1))
+        given.json.write_text(json.dumps({"load": os.getloadavg(), "runs": runs}, indent=1), encoding="utf-8")
     return 0
 
 

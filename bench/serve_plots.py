@@ -31,7 +31,7 @@ def main() -> int:
     except ImportError:
         print("plots need matplotlib: ./dev run pip install 'matplotlib>=3.8,<4'", file=sys.stderr)
         return 2
-    found = [json.loads(file.read_text()) for file in given.files]
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in given.files]
     runs = [run for one in found for run in one.get("runs", ())]
     restarts = [row for one in found for row in one.get("rows", ())]
     plots = importlib.import_module("matplotlib.pyplot")

@@ -111,7 +111,7 @@ def main() -> int:
         f"{table['hunt']['lines_per_s']:,.0f} lines/s"
     )
     if given.json is not None:
-        given.json.write_text(json.dumps(table, indent=2) + "\n")
+        given.json.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

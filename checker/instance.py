@@ -7,6 +7,7 @@ which the prover relies, so that what is explored and what is proved speak of th
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,12 @@ from typing import Any
 
 from .language import Many, Sort, inhabited, item_of
 from .specification import Specification, brief
+
+MEMBERS_MAX = 10_000
+SETS_MAX = 2_000
+CHOICES_MAX = 2_000_000
+"""Members of a sort, sets of a sort of sets, and ways to choose parameters or a row: beyond, nothing would be seen of a
+search but that it takes all memory.  What axioms say is tried on all pairs of sets, so there may be fewer of them."""
 
 
 class BadInstance(Exception):
@@ -52,6 +59,10 @@ class Instance:
                 raise BadInstance(f"{name}={size}: {spec.name} has no sort {name}; it has {', '.join(known)}")
             if size < 1:
                 raise BadInstance(f"{name}={size}: a sort has at least one member; use {name}=1 or more")
+            if size > MEMBERS_MAX:
+                raise BadInstance(
+                    f"{name}={size}: a sort has at most {MEMBERS_MAX:,} members; a proof is for any number"
+                )
         plain = [s for s in spec.sorts if not issubclass(s, Many)]
         many = [s for s in spec.sorts if issubclass(s, Many)]
         items = {item_of(s) for s in many}
@@ -93,7 +104,13 @@ class Instance:
             yield
 
     def arguments(self, sorts: Sequence[type[Sort]]) -> list[tuple[Any, ...]]:
-        """Every way to give parameters of these sorts a value."""
+        """Every way to give parameters of these sorts a value.  Raises `BadInstance` if there are too many."""
+        if (count := math.prod(len(self.members[s]) for s in sorts)) > CHOICES_MAX:
+            among = ", ".join(s.__name__ for s in sorts)
+            raise BadInstance(
+                f"{self}: there are {approximately(count)} ways to choose of {among}, and {CHOICES_MAX:,} at most "
+                "can be looked at; use fewer members"
+            )
         return list(itertools.product(*(self.members[s] for s in sorts)))
 
     def sizes(self) -> Mapping[str, int]:
@@ -111,12 +128,22 @@ def initials(sorts: Sequence[type[Sort]]) -> Mapping[type[Sort], str]:
 
 
 def _sets(items: Sequence[Any], k: int, sort: type[Sort]) -> tuple[frozenset[Any], ...]:
+    name, item = sort.__name__.lower(), item_of(sort).__name__.lower()
     if k > len(items):
-        name, item = sort.__name__.lower(), item_of(sort).__name__.lower()
         raise BadInstance(
             f"{name}={k}: there are no sets of {k} among {len(items)}; give {name} at most {item}"
         )
+    if (count := math.comb(len(items), k)) > SETS_MAX:
+        raise BadInstance(
+            f"{item}={len(items)}: {name} would have {approximately(count)} sets of {k}, and may have {SETS_MAX:,}; "
+            f"give {item} fewer members"
+        )
     return tuple(map(frozenset, itertools.combinations(items, k)))
+
+
+def approximately(count: int) -> str:
+    """A number in full if it can be read at a glance."""
+    return f"{count:,}" if count < 10**12 else f"some 10^{len(str(count)) - 1}"
 
 
 def show(value: object) -> str:

@@ -17,6 +17,7 @@ from ..checker.specification import Specification
 from .console import Work, print_json
 from .exploring import Ways, ways_options
 from .main import Exit
+from .numbers import Number
 from .specs import list_mutants, mutant_options, size_option, sizes_of, spec_argument, tower_of
 from .storing import Stores, storing_options
 from .writing import check_file
@@ -97,9 +98,7 @@ class Engines:
     "--max-states", type=click.IntRange(min=1), help="Stop after so many states: the verdict is unknown."
 )
 @click.option("--max-depth", type=click.IntRange(min=1), help="Stop after so many levels, likewise.")
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=0), help="Stop after so many seconds, likewise."
-)
+@click.option("--timeout", "timeout_s", type=Number(min=0), help="Stop after so many seconds, likewise.")
 @click.option("--deadlock", is_flag=True, help="A state that no action leaves is a violation.")
 @click.option(
     "--no-symmetry", is_flag=True, help="Store every state, not one of each orbit of interchangeable ones."
@@ -124,7 +123,7 @@ class Engines:
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=256),
     help="Threads of the native engine; one a processor if not given.",
 )
 @click.option(

@@ -11,6 +11,7 @@ from ..refinement.driving.walk import walk
 from ..spec import multipaxos
 from .console import Work, print_json
 from .main import Exit
+from .numbers import Number
 from .specs import size_option, sizes_of
 
 CODES = {"covered": Exit.HOLDS, "deviates": Exit.VIOLATED, "unknown": Exit.UNKNOWN}
@@ -26,7 +27,7 @@ CODES = {"covered": Exit.HOLDS, "deviates": Exit.VIOLATED, "unknown": Exit.UNKNO
 @click.option(
     "--seconds",
     "seconds_max",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="Stop after so many seconds: the verdict is unknown.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")

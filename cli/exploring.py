@@ -114,6 +114,8 @@ class Ways:
         graph, found = explored(spec, instance, limits=within, properties=(), watch=watch)
         for line in dump(self.dump or "", graph, found):
             click.echo(line)
+        if found.cut_short:
+            click.echo(f"this is a part of the graph: {found.cut_short}", err=True)
         return found
 
     def write(self, found: Exploration) -> None:

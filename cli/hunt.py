@@ -20,6 +20,7 @@ from .console import Work, print_json, terminated_as_interrupted
 from .hunting_real import RealHunt, hunt_real
 from .main import Exit
 from .mixing import is_given, refuse
+from .numbers import Number
 from .writing import check_folder
 
 SHRINKING_TRIALS = 400
@@ -47,14 +48,14 @@ SIMULATED = ("jobs", "variants", "no_shrink")
     help="How many nodes each cluster of --real has; drawn if not given.",
 )
 @click.option("--runs", "--rounds", "runs", type=click.IntRange(1), help="Stop after so many runs.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so many minutes.")
+@click.option("--minutes", type=Number(0, min_open=True), help="Stop after so many minutes.")
 @click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="The seed to begin with.")
 @click.option("--seed", type=click.IntRange(0), help="Run this seed alone.")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Run this plan alone.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as there are cores if not given.")
 @click.option(
     "--variants",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=VARIANTS,
     show_default=True,
     help="The part of the runs that vary one which led somewhere new.",

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from ..checker.prove.html import page
+from ..checker.prove.interrupt import interrupted, interruptible
 from ..checker.prove.matrix import Matrix, with_cores
 from ..checker.prove.obligation import Obligation
 from ..checker.prove.proof import Watcher
@@ -61,12 +62,22 @@ def prove(spec: str, mutant: str | None, list_them: bool, as_json: bool, **optio
             "--prover, --seeds, --cores, --html, --graph and --save-queries are of a whole proof; leave the study away "
             "(--html alone goes with --drop, --without-axiom and --all-drops)"
         )
-    if asked:
-        studies, code = study(tower, asked, Z3(seconds_max=way.timeout_s), as_json)
-        if way.html is not None:
-            write(proved(tower, way, None), way, studies)
-        return code
-    if spec not in OURS and not way.writes and refuted(tower.floors[0], as_json):
+    with interruptible():
+        code = studied(tower, asked, way, as_json) if asked else whole(tower, way, spec not in OURS, as_json)
+        return Exit.INTERRUPTED if interrupted() and code == Exit.HOLDS else code
+
+
+def studied(tower: Tower, asked: Asked, way: Way, as_json: bool) -> int:
+    """The studies that are asked for, and the page if one is wanted."""
+    studies, code = study(tower, asked, Z3(seconds_max=way.timeout_s), as_json)
+    if way.html is not None:
+        write(proved(tower, way, None), way, studies)
+    return code
+
+
+def whole(tower: Tower, way: Way, try_runs: bool, as_json: bool) -> int:
+    """The whole proof, shown and written; before it, if wanted, whether a run of a small instance breaks it."""
+    if try_runs and not way.writes and refuted(tower.floors[0], as_json):
         return Exit.VIOLATED
     if way.save_queries is not None:
         count = save_queries(tower, way.save_queries)

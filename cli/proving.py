@@ -18,6 +18,7 @@ from ..checker.prove.second import Cvc5, SolverMissing
 from ..checker.prove.smtlib import script
 from ..checker.prove.solving import Z3, Solver
 from ..checker.refinement import Tower
+from .numbers import Number
 from .writing import cannot_write, check_file
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -108,7 +109,7 @@ def proving_options(f: F) -> F:
             click.option(
                 "--timeout",
                 "timeout_s",
-                type=click.FloatRange(min=0, min_open=True),
+                type=Number(min=0, min_open=True),
                 default=30.0,
                 show_default=True,
                 help="Seconds for each obligation; what takes longer is unknown.",

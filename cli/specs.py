@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import wraps
@@ -81,9 +82,15 @@ class Size(click.ParamType[tuple[str, int]]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, int]:
         sort, equals, size = str(value).partition("=")
-        if not equals or not size.strip().lstrip("-").isdigit():
-            self.fail(f"{value!r} is not a size; write for example acceptor=3", param, ctx)
+        if not equals or not re.fullmatch(r"\s*-?[0-9]{1,18}\s*", size):
+            self.fail(f"{shortened(value)} is not a size; write for example acceptor=3", param, ctx)
         return sort.strip().lower(), int(size)
+
+
+def shortened(value: object) -> str:
+    """What was given, as a line can show it."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:76]}...{shown[-1]}"
 
 
 def spec_argument(f: F) -> F:

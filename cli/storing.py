@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .numbers import Number
 from .specs import gathered
 
 if TYPE_CHECKING:
     from ..checker.native.explore import Storage
+
+BEGINNING_BYTES = 64 << 20
+"""What a search takes before its first state: machine code, and tables with room in them."""
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -52,8 +56,18 @@ class Stores:
         return next((option for option, value in given.items() if value is not None), "")
 
     def storage(self) -> Storage:
-        """The same for the explorer.  What is gone on with is written down again under its own name."""
+        """The same for the explorer.  What is gone on with is written down again under its own name.
+
+        Raises `click.UsageError` if less memory is allowed than a search begins with.
+        """
         from ..checker.native.explore import Storage
+        from ..checker.native.room import resident_bytes
+
+        least = resident_bytes() + BEGINNING_BYTES
+        if self.memory is not None and self.memory < least:
+            raise click.UsageError(
+                f"--memory: that is less than a search begins with; give at least {-(-least >> 20)}M"
+            )
 
         return Storage(self.memory, self.spill, self.checkpoint or self.resume, self.every_s, self.resume)
 
@@ -80,7 +94,7 @@ OPTIONS = [
         "--checkpoint-every",
         "every_s",
         metavar="SECONDS",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         default=60.0,
         show_default=True,
         help="How often; less often if writing takes more than a tenth of the time.",

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..checker.instance import Instance
+from ..checker.prove.proof import refuse_without_claims
 from ..checker.prove.report import STYLES
 from ..checker.prove.solving import Z3
 from ..checker.refinement import Tower
@@ -30,7 +31,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 CODES = {
     "proved": Exit.HOLDS,
-    "holds": Exit.HOLDS,
     "refuted": Exit.VIOLATED,
     "violated": Exit.VIOLATED,
     "unknown": Exit.UNKNOWN,
@@ -101,7 +101,8 @@ def study_options(f: F) -> F:
                 "--bmc",
                 metavar="K",
                 type=click.IntRange(min=0),
-                help="Look at every run of up to K steps: of one instance (-n), and without -n of any.",
+                help="Look at every run of up to K steps: of one instance (-n), and without -n of any.  The verdict is "
+                "violated or unknown.",
             ),
             click.option(
                 "--k-induction",
@@ -124,6 +125,7 @@ def study_options(f: F) -> F:
 
 def study(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> tuple[list[Study], int]:
     """Makes the studies that are asked for and prints them; those of what was taken away are returned as well."""
+    refuse_without_claims(tower.floors[0])
     if asked.strengthen:
         return [], _strengthen(tower, solver, as_json)
     if asked.looks_ahead:
@@ -149,6 +151,8 @@ def _take_away(tower: Tower, asked: Asked, solver: Z3, as_json: bool) -> tuple[l
 def _studies(tower: Tower, asked: Asked, examiner: Examiner) -> list[Study]:
     if asked.all_drops:
         names = [f.__name__ for spec in tower.floors for f in spec.invariants]
+        if not names:
+            raise click.UsageError(f"--all-drops: {tower.name} has no invariant to leave out")
         return [examiner.drop(tower, name) for name in dict.fromkeys(names)]
     if asked.drop or asked.without_axiom:
         return [

@@ -19,7 +19,7 @@ TABLE = re.compile(r"<!-- map: ([\w/]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 def opening(file: Path) -> str:
     """The first sentence of a file, on one line."""
-    text = ast.get_docstring(ast.parse(file.read_text())) or ""
+    text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     paragraph = " ".join(text.partition("\n\n")[0].split())
     return re.split(r"(?<=[.?!])\s+(?=[A-Z`])", paragraph)[0]
 
@@ -42,4 +42,4 @@ def drawn(text: str) -> str:
 
 
 if __name__ == "__main__":
-    MAP.write_text(drawn(MAP.read_text()))
+    MAP.write_text(drawn(MAP.read_text(encoding="utf-8")), encoding="utf-8")

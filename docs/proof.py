@@ -134,4 +134,4 @@ def drawn(text: str) -> str:
 
 
 if __name__ == "__main__":
-    GUIDE.write_text(drawn(GUIDE.read_text()))
+    GUIDE.write_text(drawn(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")

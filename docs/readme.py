@@ -19,11 +19,13 @@ BLOCK = re.compile(r"<!-- runs: (.+?) -->\n```\n.*?\n```", re.DOTALL)
 
 def ran(command: str) -> str:
     """The command as typed, and what it prints on standard output; a pipe may follow."""
-    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     shown = " ".join(shlex.split(command.partition(" | ")[0]))
     lines = (line.rstrip() for line in done.stdout.rstrip().splitlines())
     return f"<!-- runs: {command} -->\n```\n$ {shown}\n" + "\n".join(lines) + "\n```"
 
 
 if __name__ == "__main__":
-    README.write_text(BLOCK.sub(lambda found: ran(found[1]), README.read_text()))
+    README.write_text(
+        BLOCK.sub(lambda found: ran(found[1]), README.read_text(encoding="utf-8")), encoding="utf-8"
+    )

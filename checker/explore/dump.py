@@ -35,6 +35,8 @@ def dump(form: str, graph: Graph, found: Exploration) -> Iterator[str]:
 def _dot(graph: Graph, found: Exploration) -> Iterator[str]:
     """A state is labelled with its number, and shows its rows where the pointer rests on it."""
     yield f"digraph {_quoted(found.spec)} {{"
+    if found.cut_short:
+        yield f"  label={_quoted(f'a part of the graph: {found.cut_short}')};"
     yield "  node [shape=circle fontsize=10]; edge [fontsize=9];"
     for i, state in enumerate(graph.states):
         start = " shape=doublecircle" if i == 0 else ""
@@ -67,10 +69,11 @@ def _json(graph: Graph, found: Exploration) -> Iterator[str]:
 
 
 def _itf(graph: Graph, found: Exploration) -> Iterator[str]:
+    part = f", which are not all: {found.cut_short}" if found.cut_short else ""
     about = {"source": found.spec, "instance": dict(found.instance)}
     for end in graph.leaves():
         steps = [graph.taken(move, to) for move, to in graph.way_to(end)]
-        description = f"a shortest run to state {end} of {len(graph.states)}"
+        description = f"a shortest run to state {end} of {len(graph.states)}{part}"
         yield json.dumps(run_itf({**about, "description": description}, graph.states[0], steps))
 
 

@@ -6,7 +6,6 @@ constants show, would change it.  On the message-level specification two rows in
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,7 +81,7 @@ def lay_out(spec: Specification, instance: Instance) -> Layout:
     found = _what_varies(spec, instance, first)
     rows: list[tuple[str, Row]] = []
     for name, sorts in relations.items():
-        every = itertools.product(*(instance.members[s] for s in sorts))
+        every = instance.arguments(sorts)
         rows.extend((name, row) for row in every if row in found[name])
     return _numbered(spec.state, first, rows)
 

@@ -14,7 +14,7 @@ _STATM = Path("/proc/self/statm")
 def resident_bytes() -> int:
     """What memory this process has now; where the system does not say, the most that it ever had."""
     if _STATM.exists():
-        return int(_STATM.read_text().split()[1]) * resource.getpagesize()
+        return int(_STATM.read_text(encoding="utf-8").split()[1]) * resource.getpagesize()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 

@@ -12,12 +12,12 @@ import z3
 
 from .cache import NO_CACHE, Cache
 from .cores import Core, core_of
+from .interrupt import stop_if_interrupted
 from .obligation import Obligation
 from .smtlib import Query
 from .solving import Outcome, Result, Solver
+from .workers import DIED as DIED
 from .workers import in_order
-
-DIED = "the process that worked on it ended"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Means:
         new = [o for i, o in enumerate(asked) if i not in known]
         answers = self._answers(solver, new)
         for i in range(len(asked)):
+            stop_if_interrupted()
             if i in known:
                 yield known[i]
                 continue
@@ -50,6 +51,7 @@ class Means:
         new = [o for i, o in enumerate(proved) if i not in known]
         found = in_order(core_of, new, self.jobs)
         for i, o in enumerate(proved):
+            stop_if_interrupted()
             if i in known:
                 yield known[i]
                 continue

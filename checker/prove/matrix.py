@@ -7,6 +7,7 @@ knows none of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -166,12 +167,16 @@ def with_cores(
     means: Means = ALONE,
     watch: Callable[[Obligation, int, int], None] | None = None,
 ) -> Matrix:
-    """The matrix of these runs, with what the proof of every obligation rests on that any of them proved."""
+    """The matrix of these runs, with what the proof of every obligation rests on that any of them proved.
+
+    Interrupted by Ctrl-C, it returns what it has.
+    """
     bare = Matrix(tuple(runs))
     proved = [i for i, cell in enumerate(bare.cells) if cell.result == "proved"]
     cores: dict[int, Core | None] = {}
-    for i, core in zip(proved, means.cores([bare.cells[i].obligation for i in proved]), strict=True):
-        cores[i] = core
-        if watch is not None:
-            watch(bare.cells[i].obligation, len(cores), len(proved))
+    with suppress(KeyboardInterrupt):
+        for i, core in zip(proved, means.cores([bare.cells[i].obligation for i in proved]), strict=True):
+            cores[i] = core
+            if watch is not None:
+                watch(bare.cells[i].obligation, len(cores), len(proved))
     return Matrix(tuple(runs), cores)

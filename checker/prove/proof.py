@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..refinement import Tower
+from ..specification import Specification
 from ..term import FALSE
 from .asking import Means
 from .counterexample_text import counterexample_json
 from .induction import induction
 from .obligation import Obligation, axioms_of, orders_of
 from .simulation import Simulation
-from .solving import Z3, Outcome, Solver
+from .solving import Z3, Outcome, Solver, not_asked
 
 Verdict = Literal["proved", "refuted", "unknown"]
 Watcher = Callable[[Outcome, int, int], None]
@@ -102,8 +103,7 @@ def obligations(tower: Tower) -> tuple[Obligation, ...]:
     Raises `NothingToProve` if the lowest floor has neither invariant nor safety property, and `Unreadable`.
     """
     base = tower.floors[0]
-    if not base.properties:
-        raise NothingToProve(f"{base.name} claims nothing; mark a property @invariant, or @safety, or both")
+    refuse_without_claims(base)
     axioms = axioms_of(base) + orders_of(s for spec in tower.floors for s in spec.sorts)
     refinements = {r.lower.name: r for r in tower.refinements}
     out: list[Obligation] = []
@@ -113,6 +113,12 @@ def obligations(tower: Tower) -> tuple[Obligation, ...]:
         if through is not None:
             out += Simulation(through, axioms).obligations()
     return tuple(out)
+
+
+def refuse_without_claims(spec: Specification) -> None:
+    """Raises `NothingToProve` for a specification of which anything would be said to be proved."""
+    if not spec.properties:
+        raise NothingToProve(f"{spec.name} claims nothing; mark a property @invariant, or @safety, or both")
 
 
 def prove(
@@ -137,7 +143,7 @@ def prove(
             if watch is not None:
                 watch(outcome, len(outcomes), len(asked))
     except KeyboardInterrupt:
-        outcomes += (Outcome(o, "unknown", 0.0, "interrupted") for o in asked[len(outcomes) :])
+        outcomes += not_asked(asked[len(outcomes) :])
     return Proof(tower, solver.name, tuple(outcomes), time.perf_counter() - started)
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +22,8 @@ from .counterexample_text import counterexample_lines
 from .matrix import Cell, Matrix
 from .proof import Proof, Watcher
 from .solving import Outcome
+
+WIDEST = 10_000
 
 STYLES = {"proved": "green", "skipped": "dim", "failed": "bold red", "unknown": "bold yellow"}
 
@@ -41,11 +44,7 @@ def show(matrix: Matrix, console: Console) -> None:
     """The whole proof: tables if it is a terminal, then what failed or is not known, then a verdict for each run."""
     for level, cells in matrix.levels().items():
         if console.is_terminal:
-            console.print(
-                actions_by_conjuncts(matrix, level, cells)
-                if matrix.is_floor(level)
-                else listing(matrix, level, cells)
-            )
+            show_level(matrix, level, cells, console)
         if matrix.cores:
             show_cores(level, cells, console)
     for cell in matrix.objections():
@@ -60,6 +59,22 @@ def show(matrix: Matrix, console: Console) -> None:
 
 
 # Tables --------------------------------------------------------------------------------------
+
+
+def show_level(matrix: Matrix, level: str, cells: Sequence[Cell], console: Console) -> None:
+    """A specification or a refinement as a table; where that is too wide for the terminal, a line for each cell."""
+    is_floor = matrix.is_floor(level)
+    table = (actions_by_conjuncts if is_floor else listing)(matrix, level, cells)
+    wanted = Measurement.get(console, console.options.update(width=WIDEST), table)
+    if (wanted.maximum if is_floor else wanted.minimum) <= console.width:
+        console.print(table)
+        return
+    console.print(Text(level, "italic"))
+    for c in cells:
+        marks = Text(", ").join(said(matrix, c, prover) for prover in matrix.provers)
+        console.print(Text("  ").join([marks, Text(f"{c.obligation.action}: {c.obligation.conjunct}")]))
+    if table.caption:
+        console.print(Text(str(table.caption), "dim"))
 
 
 def actions_by_conjuncts(matrix: Matrix, level: str, cells: Sequence[Cell]) -> Table:

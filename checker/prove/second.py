@@ -10,14 +10,16 @@ cvc5 is an optional part of the installation, so it is looked for when it is ask
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import time
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
+from .interrupt import stop_if_interrupted
 from .obligation import Obligation
 from .smtlib import Query
 from .solving import Z3, Outcome
+from .workers import DIED, Team
 
 STRATEGIES = ("enum-inst", "finite-model-find")
 """What is tried in turn, each for a share of the time: instances of ground terms prove, finite models refute."""
@@ -48,23 +50,34 @@ class Cvc5:
         text = Query.of(obligation).text
         reasons: list[str] = []
         for strategy in STRATEGIES:
-            answer = self._ask(text, strategy, self.seconds_max / len(STRATEGIES))
-            if answer.isUnknown():
-                reasons.append(f"{strategy}: {answer.getUnknownExplanation().name.lower()}")
+            answer = self._answer(text, strategy)
+            if answer not in ("sat", "unsat"):
+                reasons.append(f"{strategy}: {answer}")
                 continue
             seconds = time.perf_counter() - started
-            if answer.isUnsat():
+            if answer == "unsat":
                 return Outcome(obligation, "proved", seconds)
             return self._refuted(obligation, seconds)
         return Outcome(obligation, "unknown", time.perf_counter() - started, "; ".join(reasons))
 
-    def _ask(self, text: str, strategy: str, seconds: float) -> Any:
-        """cvc5's answer to a text."""
+    def _answer(self, text: str, strategy: str) -> str:
+        """`sat`, `unsat`, or why cvc5 does not know.
+
+        It lets nothing else run while it works, and so is given a process of its own, which Ctrl-C can end.
+        """
+        stop_if_interrupted()
+        if multiprocessing.current_process().daemon:
+            return self._ask(text, strategy)
+        with Team(lambda strategy: self._ask(text, strategy), (strategy,), 1) as team:
+            return team.result(0) or DIED
+
+    def _ask(self, text: str, strategy: str) -> str:
+        """The same, in this process."""
         cvc5 = library()
         terms = cvc5.TermManager()
         solver = cvc5.Solver(terms)
         solver.setOption("seed", str(self.seed))
-        solver.setOption("tlimit-per", str(max(1, int(seconds * 1000))))
+        solver.setOption("tlimit-per", str(max(1, int(self.seconds_max / len(STRATEGIES) * 1000))))
         solver.setOption(strategy, "true")
         solver.setLogic("UF")
         symbols = cvc5.SymbolManager(terms)
@@ -72,7 +85,8 @@ class Cvc5:
         parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligation")
         while not (command := parser.nextCommand()).isNull():
             command.invoke(solver, symbols)
-        return solver.checkSat()
+        answer = solver.checkSat()
+        return answer.getUnknownExplanation().name.lower() if answer.isUnknown() else str(answer)
 
     def _refuted(self, obligation: Obligation, seconds: float) -> Outcome:
         shown = Z3(self.seed, self.seconds_max).discharge(obligation)

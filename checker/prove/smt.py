@@ -9,7 +9,9 @@ obligation and the seed alone, not on what was asked before.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -17,9 +19,13 @@ import z3
 
 from ..language import Many, Sort, item_of
 from ..term import All, And, Any, Eq, Formula, Implies, In, Less, Member, Not, Or, Truth, Var
+from .interrupt import stop_if_interrupted
 from .smtlib import Query, member_name, order_name, relation_name, sort_name, variable_name
 
-INTERRUPTED = "interrupted from keyboard"
+z3.set_param("ctrl_c", False)
+"""Else Z3 takes Ctrl-C for itself while it works, and does not always say so."""
+
+INTERRUPT_EVERY_S = 0.02
 
 
 @dataclass
@@ -108,9 +114,39 @@ class Smt:
 def ask(solver: z3.Solver, *assumed: z3.BoolRef) -> z3.CheckSatResult:
     """Whether what a solver holds is satisfiable together with what is assumed.
 
-    Raises `KeyboardInterrupt` if that is why Z3 does not say: while it works it catches Ctrl-C itself, and only stops.
+    Z3 works in a thread of its own, for Python hears of Ctrl-C in the main thread and not before a call returns.
+    Raises `KeyboardInterrupt` if it comes meanwhile, or came before.
     """
-    answer = solver.check(*assumed)
-    if answer == z3.unknown and solver.reason_unknown() == INTERRUPTED:
-        raise KeyboardInterrupt
+    stop_if_interrupted()
+    answers: list[z3.CheckSatResult | Exception] = []
+    at_work, done, too_late = threading.Lock(), threading.Event(), threading.Event()
+
+    def check() -> None:
+        with at_work:
+            try:
+                if not too_late.is_set():
+                    answers.append(solver.check(*assumed))
+            except Exception as why:
+                answers.append(why)
+            finally:
+                done.set()
+
+    try:
+        threading.Thread(target=check, daemon=True).start()
+        done.wait()
+    except KeyboardInterrupt:
+        too_late.set()
+        _stop(solver, at_work)
+        raise
+    if isinstance(answer := answers[0], Exception):
+        raise answer
     return answer
+
+
+def _stop(solver: z3.Solver, at_work: threading.Lock) -> None:
+    """Interrupts a solver until it works no more; whoever presses Ctrl-C again has to wait for that as well."""
+    stopped = False
+    while not stopped:
+        with suppress(KeyboardInterrupt):
+            solver.ctx.interrupt()
+            stopped = at_work.acquire(timeout=INTERRUPT_EVERY_S)

@@ -7,6 +7,7 @@ stand up when it is evaluated.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -21,6 +22,9 @@ from .smtlib import Query
 HASTE = 15
 HASTE_S = 0.5
 """What is not decided within this part of the time limit, and within so long, is tried with fewer hypotheses."""
+
+INTERRUPTED = "interrupted"
+"""Why nothing is known of what was not asked any more when Ctrl-C came."""
 
 Result = Literal["proved", "skipped", "failed", "unknown"]
 
@@ -39,6 +43,12 @@ class Outcome:
     reason: str = ""
     counterexample: Counterexample | None = None
     cached: bool = False
+
+
+def not_asked(obligations: Iterable[Obligation]) -> Iterator[Outcome]:
+    """The outcomes of what was not asked any more."""
+    for o in obligations:
+        yield Outcome(o, "skipped", 0.0, o.skipped) if o.skipped else Outcome(o, "unknown", 0.0, INTERRUPTED)
 
 
 class Solver(Protocol):

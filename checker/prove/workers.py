@@ -18,6 +18,8 @@ from typing import Generic, Self, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
+DIED = "the process that worked on it ended"
+
 
 def in_order(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R | None]:
     """The result for every item, as soon as it and those before it are known; None where its process died.

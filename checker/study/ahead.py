@@ -17,7 +17,7 @@ from ..language import State
 from ..prove.counterexample import Counterexample
 from ..prove.obligation import Obligation
 from ..prove.proof import outcome_json
-from ..prove.solving import Outcome, Solver
+from ..prove.solving import INTERRUPTED, Outcome, Solver, not_asked
 from ..specification import Function, Specification, brief, where
 from .again import run_through
 from .bounded import AT, bounded, k_induction
@@ -28,12 +28,11 @@ MEMBERS_MAX = 8
 SEARCH_SECONDS_MAX = 20.0
 
 Watcher = Callable[[str], None]
-Verdict = Literal["holds", "violated", "unknown"]
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """What was seen of the first `depth` steps.
+    """What was seen of the first `depth` steps; less than none if Ctrl-C came before the initial state was looked at.
 
     No run of the instance breaks a property, unless there is a `violation`; that may be one of another instance, which
     then stands here in its place.  `outcomes`, if a solver was `asked`, say
@@ -47,6 +46,7 @@ class Ahead:
     violation: Violation | None
     outcomes: tuple[Outcome, ...]
     asked: bool
+    interrupted: bool
     seconds: float
 
     @property
@@ -55,11 +55,23 @@ class Ahead:
         return tuple(o for o in self.outcomes if o.result != "proved")
 
     @property
-    def verdict(self) -> Verdict:
-        """Of the instance alone if no solver was asked, else of any number of everything."""
+    def verdict(self) -> Literal["violated", "unknown"]:
+        """Never that it holds: there may be longer runs."""
+        return "violated" if self.violation else "unknown"
+
+    @property
+    def clean(self) -> bool:
+        """Whether all was looked at, and nothing is violated: in the instance, and if a solver was asked, in any."""
+        return not (self.violation or self.unknown or self.interrupted)
+
+    @property
+    def cut_short(self) -> str:
+        """Why it is not known."""
         if self.violation:
-            return "violated"
-        return "unknown" if self.unknown else "holds"
+            return ""
+        if self.interrupted:
+            return f"it was {INTERRUPTED} before all was looked at"
+        return f"only runs of up to {self.depth} steps were looked at"
 
     def to_json(self) -> dict[str, Any]:
         """What was seen, as plain data."""
@@ -71,6 +83,7 @@ class Ahead:
             "properties": list(self.properties),
             "violation": self.violation and violation_json(self.violation),
             "any_size": [outcome_json(o) for o in self.outcomes] if self.asked else None,
+            "cut_short": self.cut_short or None,
             "seconds": round(self.seconds, 3),
         }
 
@@ -85,30 +98,35 @@ def look_ahead(
 ) -> Ahead:
     """Looks at every run of an instance up to so many steps; with a solver, at those of any instance as well.
 
-    Stops at the first depth with a violation, which is a shortest one and has passed through the text.
+    Stops at the first depth with a violation, which is a shortest one and has passed through the text.  Interrupted by
+    Ctrl-C, it returns what it has.
     """
     started = time.perf_counter()
     goals = spec.properties if properties is None else tuple(properties)
-    unrolling, violation = Unrolling(spec, instance), None
+    violation, seen, interrupted = None, -1, False
     any_size = AnySize(spec, solver)
-    for at in range(depth + 1):
-        watch(f"step {at} of {depth}")
-        if at:
-            unrolling.extend()
-        violation = next(filter(None, map(unrolling.violation, goals)), None)
-        if violation is None:
-            any_size.ask(at, goals)
-            violation = any_size.violation
-        if violation is not None:
-            break
+    try:
+        unrolling = Unrolling(spec, instance)
+        while violation is None and seen < depth:
+            watch(f"step {seen + 1} of {depth}")
+            if seen >= 0:
+                unrolling.extend()
+            violation = next(filter(None, map(unrolling.violation, goals)), None)
+            if violation is None:
+                any_size.ask(unrolling.depth, goals)
+                violation = any_size.violation
+            seen = unrolling.depth
+    except KeyboardInterrupt:
+        interrupted = True
     return Ahead(
         spec.name,
         any_size.instance or instance,
-        unrolling.depth,
+        seen,
         tuple(f.__name__ for f in goals),
         violation,
         tuple(any_size.outcomes),
         solver is not None,
+        interrupted,
         time.perf_counter() - started,
     )
 
@@ -168,8 +186,13 @@ class KInduction:
         """Refuted only by a run from the beginning; where merely the induction fails, a larger k may do."""
         if self.base.violation:
             return "refuted"
-        proved = self.base.verdict == "holds" and all(o.result == "proved" for o in self.steps)
+        proved = self.base.clean and all(o.result == "proved" for o in self.steps)
         return "proved" if proved else "unknown"
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C came before all was asked."""
+        return self.base.interrupted or any(o.reason == INTERRUPTED for o in self.steps)
 
     def to_json(self) -> dict[str, Any]:
         """The attempt as plain data."""
@@ -189,15 +212,16 @@ def by_k_induction(
 ) -> KInduction:
     """Tries to prove all properties of a specification, taken together, by k-induction.
 
-    What holds of one state alone holds of the last of k, and is asked first: it is the easier question.
+    What holds of one state alone holds of the last of k, and is asked first: it is the easier question.  Interrupted by
+    Ctrl-C, it returns what it has, and the rest is unknown.
     """
     started = time.perf_counter()
     base = look_ahead(spec, instance, k - 1, solver, watch=watch)
+    asked = [] if base.violation or base.interrupted else list(k_induction(spec, k, spec.properties))
     steps: list[Outcome] = []
     found: Violation | None = None
-    if not base.violation:
-        easier = k_induction(spec, 1, spec.properties)
-        for o, of_one in zip(k_induction(spec, k, spec.properties), easier, strict=True):
+    try:
+        for o, of_one in zip(asked, k_induction(spec, 1, spec.properties), strict=False):
             watch(str(o))
             outcome, at = replace(solver.discharge(of_one), obligation=o), None
             if outcome.result != "proved":
@@ -205,6 +229,8 @@ def by_k_induction(
             steps.append(outcome)
             if at is not None and found is None:
                 found = run_of(at, spec, k)
+    except KeyboardInterrupt:
+        steps += not_asked(asked[len(steps) :])
     return KInduction(k, base, tuple(steps), found, time.perf_counter() - started)
 
 

@@ -9,6 +9,7 @@ from ..explore.result import Violation
 from ..instance import in_order, show
 from ..language import relations_of
 from ..prove.report import duration
+from ..prove.solving import INTERRUPTED
 from .ahead import Ahead, KInduction
 
 
@@ -20,19 +21,27 @@ def ahead_lines(seen: Ahead) -> Iterator[str]:
         yield ""
         yield f"{sizes}: violated after {len(seen.violation.steps)} steps ({duration(seen.seconds)})"
         return
-    yield f"{sizes}: no run of up to {seen.depth} steps breaks {', '.join(seen.properties)}"
+    yield from _clean_lines(seen)
+    yield f"unknown: {seen.cut_short}; nothing is violated in what was ({duration(seen.seconds)})"
+
+
+def _clean_lines(seen: Ahead) -> Iterator[str]:
+    sizes = f"{seen.spec} with {seen.instance}"
+    if seen.depth >= 0:
+        yield f"{sizes}: no run of up to {seen.depth} steps breaks {', '.join(seen.properties)}"
     if seen.asked:
         for o in seen.unknown:
             yield f"  {o.obligation}: of any size it is not known ({o.reason or 'no run of it was found'})"
-        if not seen.unknown:
+        if seen.clean:
             yield f"{seen.spec} with any number of everything: no run of up to {seen.depth} steps breaks them either"
-    yield f"this is no proof of more than {seen.depth} steps ({duration(seen.seconds)})"
 
 
 def k_induction_lines(seen: KInduction) -> Iterator[str]:
     """An attempt at k-induction, and what stands in its way."""
-    if seen.base.violation or seen.base.unknown:
+    if seen.base.violation:
         yield from ahead_lines(seen.base)
+    elif not seen.base.clean:
+        yield from _clean_lines(seen.base)
     for o in seen.steps:
         if o.result == "failed":
             yield f"{o.obligation}: does not follow"
@@ -59,6 +68,8 @@ def _start(found: Violation, k: int) -> Iterator[str]:
 
 
 def _verdict(seen: KInduction) -> str:
+    if seen.interrupted:
+        return f"unknown: it was {INTERRUPTED}"
     words = {
         "proved": f"proved by {seen.k}-induction, for any number of everything",
         "refuted": "refuted",

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..explore.result import Limits
 from ..prove.obligation import Obligation, axioms_of, orders_of
 from ..prove.proof import Proof, Verdict, obligations
-from ..prove.solving import Z3, Outcome, Solver
+from ..prove.solving import INTERRUPTED, Z3, Outcome, Solver, not_asked
 from ..refinement import Tower
 from .again import objection
 from .given import Told, told
@@ -169,19 +170,25 @@ class Examiner:
         asked: Sequence[Obligation],
         before: Sequence[Obligation] = (),
     ) -> Study:
-        """What fails of the obligations that are not as they were before."""
+        """What fails of the obligations that are not as they were before.
+
+        Interrupted by Ctrl-C, it returns what it has, and the rest is unknown.
+        """
         started = time.perf_counter()
         changed = touched(asked, before)
         outcomes: list[Outcome] = []
         findings: list[Finding] = []
-        for o in changed:
-            self.watch(str(o))
-            outcome = self.answer(tower, o)
-            if outcome.result == "failed":
-                finding = self.follow_up(tower, outcome)
-                outcome = finding.outcome
-                findings += [finding] if outcome.counterexample else []
-            outcomes.append(outcome)
+        try:
+            for o in changed:
+                self.watch(str(o))
+                outcome = self.answer(tower, o)
+                if outcome.result == "failed":
+                    finding = self.follow_up(tower, outcome)
+                    outcome = finding.outcome
+                    findings += [finding] if outcome.counterexample else []
+                outcomes.append(outcome)
+        except KeyboardInterrupt:
+            outcomes += not_asked(changed[len(outcomes) :])
         untouched = sum(not o.skipped for o in asked) - len(changed)
         seconds = time.perf_counter() - started
         return Study(
@@ -208,7 +215,7 @@ class Examiner:
 
         That no small universe has one proves nothing, so what was unknown is then still unknown.
         """
-        if outcome.result != "unknown" or outcome.reason == "interrupted":
+        if outcome.result != "unknown" or outcome.reason == INTERRUPTED:
             return outcome
         found = smallest(
             outcome.obligation,
@@ -240,13 +247,22 @@ class Examiner:
             reason = f"the text does not bear out what the solver found: {doubt}"
             outcome = replace(outcome, result="unknown", reason=reason, counterexample=None)
             return Finding(outcome, found.excluded, False, None)
-        reach = reachability(shown, tower, self.bounds.explorer)
         outcome = replace(outcome, counterexample=shown)
-        return Finding(outcome, found.excluded, found.counterexample is not None, reach, told(shown))
+        try:
+            given, reach = told(shown), reachability(shown, tower, self.bounds.explorer)
+        except KeyboardInterrupt:
+            given, reach = None, Reachability("undecided", 0, why=INTERRUPTED)
+        return Finding(outcome, found.excluded, found.counterexample is not None, reach, given)
 
 
 def settled(proof: Proof, bounds: Bounds | None = None) -> Proof:
-    """The proof, with what its solver did not know looked for in finite universes, and what it refuted made small."""
+    """The proof, with what its solver did not know looked for in finite universes, and what it refuted made small.
+
+    Interrupted by Ctrl-C, it leaves the rest as it is.
+    """
     examiner = Examiner(bounds=bounds or Bounds(search_seconds_max=20.0))
-    outcomes = (examiner.settle(proof.tower, o) for o in proof.outcomes)
-    return replace(proof, outcomes=tuple(examiner.made_small(proof.tower, o) for o in outcomes))
+    outcomes = list(proof.outcomes)
+    with suppress(KeyboardInterrupt):
+        for i, outcome in enumerate(outcomes):
+            outcomes[i] = examiner.made_small(proof.tower, examiner.settle(proof.tower, outcome))
+    return replace(proof, outcomes=tuple(outcomes))

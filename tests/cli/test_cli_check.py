@@ -98,6 +98,13 @@ def test_the_mutants_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "-n", "acceptor=0"], ["acceptor=0", "at least one"]),
         (["check", "-n", "acceptors=3"], ["acceptors", "it has"]),
         (["check", "-n", "acceptor"], ["acceptor=3"]),
+        (["check", "-n", "acceptor=\N{SUPERSCRIPT TWO}"], ["is not a size"]),
+        (["check", "-n", "acceptor=" + 5000 * "9"], ["is not a size"]),
+        (
+            ["check", "-n", "ballot=200", "-n", "slot=200", "-n", "value=200"],
+            ["24,000,000 ways to choose of Quorum"],
+        ),
+        (["check", "--workers", "1000000"], ["--workers", "1<=x<=256"]),
         (["check", "-n", "acceptor=3", "-n", "acceptor=4"], ["was given as 3"]),
         (["check", "-n", "quorum=7"], ["quorum=7"]),
         (["check", "-n", "quorum=1"], ["Any two quorums have a member in common"]),

@@ -11,11 +11,12 @@ import sys
 from io import TextIOWrapper
 from pathlib import Path
 
+import click
 import pytest
 
 import quorate
 from quorate.cli.errors import ERRORS, bad_input
-from quorate.cli.main import Exit, run
+from quorate.cli.main import COMMANDS, Exit, commands, run
 from quorate.cli.streams import guarded
 
 
@@ -44,6 +45,24 @@ def test_every_error_that_speaks_to_a_person_is_in_the_table() -> None:
                     assert issubclass(cls, bad_input()), (
                         f"{cls.__module__}.{cls.__name__} would be a traceback"
                     )
+
+
+def test_no_number_is_taken_that_is_none_or_has_no_end() -> None:
+    """Whatever command has a number with a fraction: it is in a range, and `nan` is in none."""
+    group = click.Context(commands)
+    pending, numbers = [commands.get_command(group, name) for name in COMMANDS], []
+    while pending:
+        command = pending.pop()
+        assert command is not None
+        pending += command.commands.values() if isinstance(command, click.Group) else []
+        numbers += [
+            (command.name, x) for x in command.params if isinstance(x.type, click.types.FloatParamType)
+        ]
+    assert {name for name, _ in numbers} >= {"check", "prove", "hunt", "drive"}
+    for _, option in numbers:
+        for given in ("nan", "NaN", "inf", "1e999"):
+            with pytest.raises(click.BadParameter, match=r"counted up to|is not in the range"):
+                option.type.convert(given, option, group)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +165,9 @@ def test_a_log_goes_on_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setattr(sys, "stderr", log)
         with guarded():
             with monkeypatch.context() as patch:
-                patch.setattr(sys.stderr, "_stream", TextIOWrapper(full, write_through=True))
+                patch.setattr(
+                    sys.stderr, "_stream", TextIOWrapper(full, encoding="utf-8", write_through=True)
+                )
                 print("lost", file=sys.stderr)
             print("kept", file=sys.stderr)
     assert (tmp_path / "log").read_text(encoding="utf-8") == "kept\n"

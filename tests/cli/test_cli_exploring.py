@@ -125,7 +125,21 @@ def test_a_dump_is_the_graph_and_nothing_else(capsys: Capture) -> None:
 
 def test_a_part_of_a_graph_is_called_one(capsys: Capture) -> None:
     assert run(["check", *TWO, "--dump", "json", "--max-depth", "3"]) == Exit.UNKNOWN
-    assert json.loads(capsys.readouterr().out)["whole"] is False
+    out, err = capsys.readouterr()
+    assert json.loads(out)["whole"] is False
+    assert "this is a part of the graph: the depth limit of 3 levels was reached\n" in err
+
+
+def test_a_picture_and_runs_of_a_part_of_a_graph_say_so(capsys: Capture) -> None:
+    assert run(["check", *TWO, "--dump", "dot", "--max-depth", "3"]) == Exit.UNKNOWN
+    assert (
+        '  label="a part of the graph: the depth limit of 3 levels was reached";' in capsys.readouterr().out
+    )
+    assert run(["check", *TWO, "--dump", "itf", "--max-depth", "3"]) == Exit.UNKNOWN
+    assert "which are not all: the depth limit of 3 levels" in capsys.readouterr().out
+    assert run(["check", *ONE, "--dump", "dot"]) == Exit.HOLDS
+    out, err = capsys.readouterr()
+    assert "a part of the graph" not in out + err
 
 
 def test_a_mutant_is_dumped_to_the_end(capsys: Capture) -> None:
@@ -148,6 +162,7 @@ def test_a_mutant_is_dumped_to_the_end(capsys: Capture) -> None:
         (["--refinement", "--resume", "x"], "leave --resume away"),
         (["--symmetry", "acceptor", "--no-symmetry"], "choose one"),
         (["--memory", "much"], "write for example 8G or 500M"),
+        (["--memory", "1"], "less than a search begins with; give at least "),
         (["--liveness", "--refinement"], "--liveness and --refinement are two questions"),
         (["--dump", "dot", "--deadlock"], "--dump and --deadlock are two questions"),
         (["--dump", "json", "--json"], "choose one"),

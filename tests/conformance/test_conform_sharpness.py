@@ -107,7 +107,7 @@ def test_the_specification_has_as_many_requires_as_its_text(traces: dict[str, li
     places = {(each.place.file, each.place.line) for step in SPEC.steps.values() for each in step.requires}
     files = {path for path, _ in places}
     assert {Path(path).name for path in files} == {"checkpoint.py", "multipaxos.py"}
-    told = sum(Path(path).read_text().count("\n    require(") for path in files)
+    told = sum(Path(path).read_text(encoding="utf-8").count("\n    require(") for path in files)
     assert len(places) == len(REQUIRES) == told
     assert len(traces) > 100
 

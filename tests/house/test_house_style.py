@@ -30,10 +30,11 @@ def run(*command: str, cwd: Path = ROOT) -> None:
     "command",
     [
         ("ruff", "check", "."),
+        ("ruff", "check", "--preview", "--select", "PLW1514", "."),
         ("ruff", "format", "--check", "."),
         ("lint-imports", "--no-cache"),
     ],
-    ids=["ruff check", "ruff format", "the floors"],
+    ids=["ruff check", "an encoding for every file of text", "ruff format", "the floors"],
 )
 def test_the_linters_are_content(command: tuple[str, ...]) -> None:
     run(*command)

@@ -375,6 +375,15 @@ INSTANCES: dict[str, tuple[dict[str, int], str]] = {
     "fewer_than_none": ({"slot": -1}, "slot=-1: a sort has at least one member; use slot=1 or more"),
     "no_quorum": ({"quorum": 0}, "quorum=0: a sort has at least one member"),
     "too_large_a_quorum": ({"quorum": 4}, "quorum=4: there are no sets of 4 among 3"),
+    "too_many_members": ({"value": 10**8}, "value=100000000: a sort has at most 10,000 members"),
+    "too_many_sets": (
+        {"acceptor": 1000, "quorum": 501},
+        "acceptor=1000: quorum would have some 10^299 sets of 501, and may have 2,000; give acceptor fewer members",
+    ),
+    "too_many_sets_of_a_size_that_nobody_gave": (
+        {"acceptor": 1000},
+        "acceptor=1000: quorum would have 499,500 sets",
+    ),
     "quorums_that_do_not_meet": (
         {"quorum": 1},
         "quorum=1: what multipaxos assumes does not hold: Any two quorums have a member in common",
@@ -396,6 +405,16 @@ def test_an_instance_is_held_to_the_axioms(paxos: Specification) -> None:
     strangers = Instance({**whole.members, quorum: (frozenset({"a1"}), frozenset({"a2"}))})
     assert strangers.broken_axiom(paxos) == "Any two quorums have a member in common"
     assert whole.broken_axiom(paxos) == ""
+
+
+def test_more_choices_than_can_be_looked_at_are_refused_before_they_are_made(paxos: Specification) -> None:
+    large = Instance.of(paxos, {"ballot": 1000, "slot": 1000, "value": 1000})
+    with pytest.raises(
+        BadInstance, match="1,000,000,000 ways to choose of Slot, Ballot, Value, and 2,000,000 at most"
+    ):
+        large.arguments(
+            [s for name in ("Slot", "Ballot", "Value") for s in paxos.sorts if s.__name__ == name]
+        )
 
 
 def test_an_instance_has_no_empty_sort_and_no_member_twice() -> None:

@@ -206,7 +206,7 @@ def specifications(draw: st.DrawFn) -> str:
 @contextmanager
 def loaded(text: str) -> Iterator[Specification]:
     """The specification, as long as its file is there to be read."""
-    with tempfile.NamedTemporaryFile("w", suffix=".py", prefix="random_") as file:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".py", prefix="random_") as file:
         file.write(text)
         file.flush()
         try:

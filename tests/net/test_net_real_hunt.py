@@ -313,7 +313,7 @@ def test_nodes_that_keep_nothing_on_disk_are_found_out(
 
 
 def mounted_below(folder: Path) -> bool:
-    return str(folder) in Path("/proc/mounts").read_text()
+    return str(folder) in Path("/proc/mounts").read_text(encoding="utf-8")
 
 
 def test_a_disk_fills_has_room_again_and_is_gone_whatever_happens(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from xml.etree import ElementTree
 import pytest
 import z3
 
+from quorate.checker.prove import asking
 from quorate.checker.prove.obligation import Obligation
 from quorate.checker.prove.proof import obligations
 from quorate.checker.prove.solving import Z3, Outcome
@@ -75,6 +79,46 @@ def test_a_prover_that_is_not_installed_is_said_in_a_line(
     monkeypatch.setitem(sys.modules, "cvc5", None)
     assert run(["prove", "--prover", "cvc5"]) == Exit.BAD_INPUT
     assert "pip install 'quorate[cvc5]'" in capsys.readouterr().err
+
+
+def lose_ctrl_c(*_: object) -> None:
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--seeds", "2"],
+        ["--all-drops"],
+        ["--bmc", "3"],
+        ["--k-induction", "2"],
+    ],
+)
+def test_after_ctrl_c_what_was_done_is_shown_and_the_rest_is_unknown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    asked, discharge = itertools.count(1), Z3.discharge
+
+    def lost(self: Z3, obligation: Obligation) -> Outcome:
+        if next(asked) == 5:
+            lose_ctrl_c()
+        return discharge(self, obligation)
+
+    monkeypatch.setattr(Z3, "discharge", lost)
+    assert run(["prove", "voting", "--no-cache", *arguments]) == Exit.UNKNOWN
+    out = capsys.readouterr().out
+    assert "interrupted" in out or "not known: " in out
+    assert next(asked) < ASKED, "most was not asked any more"
+
+
+def test_what_is_proved_stays_proved_when_ctrl_c_comes_while_cores_are_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "core_of", lose_ctrl_c)
+    found = told(capsys, "consensus", "--no-cache", "--cores", code=Exit.INTERRUPTED)
+    assert (found["verdict"], {o["rests_on"] and 0 for o in found["obligations"]}) == ("proved", {None})
 
 
 def test_cores_are_found_if_asked(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 
 import pytest
 
+from quorate.checker.prove.interrupt import interrupted, interruptible
 from quorate.checker.prove.obligation import Hypothesis, Obligation
 from quorate.checker.prove.proof import NothingToProve, Proof, obligations, prove
 from quorate.checker.prove.solving import Z3, Outcome
 from quorate.checker.refinement import Tower
 from quorate.checker.specification import Specification
-from quorate.checker.term import FALSE, TRUE, Var
+from quorate.checker.term import FALSE, TRUE, And, In, Not, Or, Var
 from quorate.refinement.tower import tower
 from quorate.spec.sorts import Acceptor, Quorum
 
@@ -29,10 +32,20 @@ def test_a_proof_is_not_known_when_the_solver_does_not_know(says: Callable[..., 
 
 
 def test_a_solver_that_runs_out_of_time_does_not_know() -> None:
-    proof = prove(tower("voting"), Z3(seconds_max=0.001))
-    assert proof.verdict == "unknown"
-    assert {o.result for o in proof.objections()} == {"unknown"}
-    assert all(o.reason and o.counterexample is None for o in proof.objections())
+    """Twelve pigeons do not fit into eleven holes, which takes a solver of this kind longer than anybody waits."""
+    pigeons = [Var(f"p{i}", Acceptor) for i in range(12)]
+    holes = [Var(f"h{i}", Acceptor) for i in range(11)]
+    sits = {(p, h): In("sits", (p, h)) for p in pigeons for h in holes}
+    somewhere = And(tuple(Or(tuple(sits[p, h] for h in holes)) for p in pigeons))
+    alone = And(
+        tuple(
+            Not(And((sits[p, h], sits[q, h]))) for h in holes for p, q in itertools.combinations(pigeons, 2)
+        )
+    )
+    told = (Hypothesis("somewhere", somewhere), Hypothesis("alone", alone))
+    o = Obligation("level", "act", "goal", "here", FALSE, told, params=(*pigeons, *holes))
+    outcome = Z3(seconds_max=0.001).discharge(o)
+    assert (outcome.result, outcome.reason, outcome.counterexample) == ("unknown", "timeout", None)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +138,25 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_reaches_a_solver_at_work() -> None:
-    child = subprocess.Popen([sys.executable, "-c", HARD], stdout=subprocess.PIPE, text=True)
+HARD_FOR_CVC5 = """
+from quorate.checker.prove.second import Cvc5
+print("asking", flush=True)
+try:
+    print(Cvc5(seconds_max=1200)._answer('''
+        (declare-sort S 0) (declare-fun f (S S) S) (declare-const a S) (declare-const b S)
+        (assert (forall ((x S) (y S) (z S)) (= (f (f x y) z) (f x (f y z)))))
+        (assert (forall ((x S)) (= (f (f x x) x) x)))
+        (assert (forall ((x S)) (exists ((y S)) (and (not (= x y)) (not (= (f y x) (f x y)))))))
+        (assert (not (= (f a b) (f b a))))
+    ''', "enum-inst"))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("program", [HARD, HARD_FOR_CVC5])
+def test_ctrl_c_reaches_a_solver_at_work(program: str) -> None:
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == "asking\n"
@@ -137,6 +167,58 @@ def test_ctrl_c_reaches_a_solver_at_work() -> None:
         child.kill()
         child.wait()
     assert out == "interrupted\n"
+
+
+class Deaf:
+    """A solver in which Ctrl-C comes and is lost."""
+
+    name = "deaf"
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def discharge(self, obligation: Obligation) -> Outcome:
+        self.left -= 1
+        if not self.left:
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        return Z3().discharge(obligation) if self.left else Outcome(obligation, "proved", 0.0)
+
+
+def test_a_proof_ends_where_ctrl_c_was_lost() -> None:
+    with interruptible():
+        proof = prove(tower("voting"), Deaf(5))
+        again = prove(tower("voting"))
+    assert proof.verdict == "unknown"
+    assert proof.count("proved") == 4, "one question went to the axioms"
+    assert {o.reason for o in proof.objections()} == {"interrupted"}
+    assert again.count("proved") == 0, "nothing more is asked, of whomever"
+
+
+def test_what_has_nothing_to_prove_is_no_less_known_when_ctrl_c_comes() -> None:
+    with interruptible():
+        stopped = prove(tower("multipaxos"), Deaf(2))
+    nothing = sum(bool(o.skipped) for o in obligations(tower("multipaxos")))
+    assert stopped.count("skipped") == nothing > 0
+
+
+def test_ctrl_c_while_an_object_is_let_go_of_is_remembered_and_nothing_is_said_of_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Fragile:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    said = sys.unraisablehook
+    with interruptible():
+        Fragile()
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            Z3().discharge(Obligation("level", "init", "goal", "here", FALSE))
+    assert not interrupted()
+    assert (signal.getsignal(signal.SIGINT), sys.unraisablehook) == (signal.default_int_handler, said)
+    assert Z3().discharge(Obligation("level", "init", "goal", "here", FALSE)).result == "failed"
+    assert capfd.readouterr().err == ""
 
 
 ABSURD = """

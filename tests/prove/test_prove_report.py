@@ -20,9 +20,10 @@ from quorate.checker.specification import Specification
 from quorate.refinement.tower import FLOORS, tower
 
 
-def console(terminal: bool) -> tuple[Console, io.StringIO]:
+def console(terminal: bool, width: int = 120) -> tuple[Console, io.StringIO]:
     out = io.StringIO()
-    return Console(file=out, force_terminal=terminal, width=120, color_system=None, legacy_windows=False), out
+    to = Console(file=out, force_terminal=terminal, width=width, color_system=None, legacy_windows=False)
+    return to, out
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,15 @@ def test_a_refinement_is_listed_with_its_places(voting_proof: Proof) -> None:
     require = next(r for r in tower("consensus").floors[0].steps["choose"].requires)
     (found,) = [text for text in out.getvalue().splitlines() if require.place.text in text]
     assert str(require.place) in found
+
+
+def test_a_table_that_is_too_wide_is_lines_and_nothing_is_cut(voting_proof: Proof) -> None:
+    to, out = console(terminal=True, width=40)
+    show(Matrix((voting_proof,)), to)
+    said = out.getvalue()
+    assert "…" not in said
+    assert "propose: votes_follow_proposals" in said
+    assert "·  leave: one_proposal" in said
 
 
 def test_elsewhere_every_obligation_is_a_plain_line(voting_proof: Proof) -> None:

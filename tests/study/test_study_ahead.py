@@ -87,8 +87,17 @@ def successors(spec: Specification, instance: Instance, now: State) -> Iterator[
 def test_no_run_of_the_specification_breaks_anything() -> None:
     spec = find("voting")
     seen = look_ahead(spec, Instance.of(spec, {"slot": 1}), 5)
-    assert (seen.verdict, seen.violation, seen.asked) == ("holds", None, False)
-    assert list(ahead_lines(seen))[-1].startswith("this is no proof of more than 5 steps")
+    assert (seen.violation, seen.asked, seen.clean) == (None, False, True)
+
+
+def test_that_nothing_is_violated_in_so_many_steps_does_not_say_that_it_holds() -> None:
+    spec = find("voting")
+    seen = look_ahead(spec, Instance.of(spec, {"slot": 1}), 5)
+    assert seen.verdict == "unknown"
+    assert list(ahead_lines(seen))[-1].startswith(
+        "unknown: only runs of up to 5 steps were looked at; nothing is"
+    )
+    assert seen.to_json()["cut_short"] == "only runs of up to 5 steps were looked at"
 
 
 def test_a_property_is_looked_at_in_the_initial_state_too(token: Specification, spec_of: SpecOf) -> None:
@@ -106,7 +115,7 @@ def test_a_property_is_looked_at_in_the_initial_state_too(token: Specification, 
 def test_what_no_run_of_three_steps_breaks_is_known_of_any_size() -> None:
     spec = find("voting")
     seen = look_ahead(spec, Instance.of(spec, {"slot": 1}), 3, Z3())
-    assert (seen.verdict, seen.unknown) == ("holds", ())
+    assert (seen.clean, seen.unknown) == (True, ())
     asked = [(o.obligation.action, o.obligation.conjunct) for o in seen.outcomes]
     assert len(asked) == len(set(asked)) == len(spec.properties) * (1 + 3 * len(spec.actions))
 
@@ -122,7 +131,7 @@ def test_a_run_of_a_larger_instance_is_shown_in_the_smallest_that_has_one(spec_o
     """Two nodes cannot break it, three can."""
     crowd = spec_of(CROWD, "crowd")
     small = Instance.of(crowd, {"node": 2})
-    assert look_ahead(crowd, small, 4).verdict == "holds"
+    assert look_ahead(crowd, small, 4).clean
     seen = look_ahead(crowd, small, 4, Z3())
     assert seen.verdict == "violated"
     assert seen.violation is not None
@@ -216,7 +225,7 @@ def test_the_states_in_a_row_are_all_supposed_and_joined_by_steps(token: Specifi
 
 
 def test_looking_ahead_exits_by_what_it_saw(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["prove", "consensus", "--bmc", "2"]) == Exit.HOLDS
+    assert run(["prove", "consensus", "--bmc", "2"]) == Exit.UNKNOWN
     assert "with any number of everything: no run of up to 2 steps" in capsys.readouterr().out
     assert run(["prove", "consensus", "--mutant", "choose_twice", "--bmc", "3", "--json"]) == Exit.VIOLATED
     told = json.loads(capsys.readouterr().out)
@@ -226,7 +235,7 @@ def test_looking_ahead_exits_by_what_it_saw(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_an_instance_that_is_asked_for_is_the_only_one_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["prove", "consensus", "--bmc", "1", "-n", "value=3", "--json"]) == Exit.HOLDS
+    assert run(["prove", "consensus", "--bmc", "1", "-n", "value=3", "--json"]) == Exit.UNKNOWN
     told = json.loads(capsys.readouterr().out)
     assert (told["instance"]["value"], told["any_size"]) == (3, None)
 

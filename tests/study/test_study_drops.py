@@ -239,6 +239,25 @@ def test_a_superfluous_invariant_is_called_so(tmp_path: Path, capsys: pytest.Cap
     assert all("nothing: it is not needed" in line for line in lines[1:])
 
 
+@pytest.mark.parametrize("option", [["--bmc", "1"], ["--k-induction", "1"], ["--all-drops"]])
+def test_nothing_is_proved_of_a_specification_that_claims_nothing(
+    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mute.py"
+    file.write_text(SPARE.partition("@invariant")[0])
+    assert run(["prove", str(file), *option]) == Exit.BAD_INPUT
+    assert "mute claims nothing" in capsys.readouterr().err
+
+
+def test_without_an_invariant_none_is_said_to_be_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "safe.py"
+    file.write_text(SPARE.replace("invariant", "safety"))
+    assert run(["prove", str(file), "--all-drops"]) == Exit.BAD_INPUT
+    assert "safe has no invariant to leave out" in capsys.readouterr().err
+
+
 SPARE = """
 from quorate.checker.language import Set, Sort, State, action, init, invariant
 

@@ -51,7 +51,7 @@ def test_why_voting_is_safe_is_found_from_its_safety_alone(tmp_path: Path) -> No
     assert found.goals == tuple(f.__name__ for f in voting.safety)
     conjuncts = found.conjuncts[len(found.goals) :]
     assert len(conjuncts) == 3
-    text = Path(voting.module.__file__ or "").read_text()
+    text = Path(voting.module.__file__ or "").read_text(encoding="utf-8")
     own = text.partition("@invariant")[0].replace("from ..checker", "from quorate.checker")
     made = [invariant_text(t, f"found_{i}", voting) for i, t in enumerate(conjuncts)]
     file = tmp_path / "voting_found.py"
@@ -227,7 +227,7 @@ def test_arbitrary_states_are_the_same_every_time() -> None:
 def test_what_is_said_means_what_was_meant(voting_clauses: list[Clause], tmp_path: Path) -> None:
     """Candidates printed, pasted into a specification, loaded and evaluated: the same in arbitrary states."""
     voting = find("voting")
-    text = Path(voting.module.__file__ or "").read_text().partition("@invariant")[0]
+    text = Path(voting.module.__file__ or "").read_text(encoding="utf-8").partition("@invariant")[0]
     text = text.replace("from ..checker", "from quorate.checker").replace(
         "from .sorts", "from quorate.spec.sorts"
     )

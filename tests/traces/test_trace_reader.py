@@ -88,7 +88,9 @@ def test_a_gzipped_trace_is_read_as_it_is(
 def test_standard_input_is_a_file_called_minus(
     reader: Callable[[str], Iterable[Located]], one_command: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(one_command.text().encode())))
+    monkeypatch.setattr(
+        sys, "stdin", io.TextIOWrapper(io.BytesIO(one_command.text().encode()), encoding="utf-8")
+    )
     found = list(reader("-"))
     assert len(found) == len(one_command.lines)
     assert {one.place.file for one in found} == {"-"}
