@@ -69,6 +69,10 @@ def _check_names(cluster: str, nodes: Sequence[str], hosts: Sequence[str]) -> No
     for name in (cluster, *nodes):
         if not is_name(name):
             raise CannotCertify(f"{quoted(name)} is no name; letters, digits, '.', '_' and '-' make one")
+    if dotted := [name for name in nodes if "." in name]:
+        raise CannotCertify(
+            f"{quoted(dotted[0])} has a dot, and could be another cluster's node; a certified node's name has none"
+        )
     if AUTHORITY in nodes:
         raise CannotCertify(
             f"a node cannot be called {AUTHORITY}, which signs for the others; choose another name"

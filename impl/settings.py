@@ -234,7 +234,9 @@ class Settings(_Section):
     checkpoint_entries: int = Field(default=20_000, ge=0, le=1_000_000_000)
     """A checkpoint is due after so many slots; 0 for none, ever."""
     checkpoint_bytes: int = Field(default=64 << 20, ge=1, le=128 << 20)
-    """Or after so many bytes of commands; a promise carries what came since, and has room for twice the most."""
+    """Or after so many bytes of commands."""
+    log_bytes_max: int = Field(default=128 << 20, ge=1, le=192 << 20)
+    """What the log above the last checkpoint may hold: when it is full nothing is taken before there is another."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -246,6 +248,11 @@ class Settings(_Section):
             )
         if len(set(self.peers.values())) != len(self.peers):
             raise ValueError("peers: two nodes have the same address; give each its own")
+        if self.tls is not None and (dotted := [name for name in self.peers if "." in name]):
+            raise ValueError(
+                f"peers: {dotted[0]} has a dot, and its certificate could be that of another cluster's node; "
+                "with tls a node's name has none"
+            )
         if self.admin is not None and not self.admin_anywhere and not self.admin.is_loopback:
             raise ValueError(
                 f"admin: {self.admin} can be reached from elsewhere and asks for no password; "
@@ -268,6 +275,7 @@ class Settings(_Section):
             phase2=self.quorums.phase2,
             checkpoint_entries=self.checkpoint_entries,
             checkpoint_bytes=self.checkpoint_bytes,
+            log_bytes_max=self.log_bytes_max,
             **self.timing.model_dump(include=REPLICA_TIMING),
         )
 

@@ -364,7 +364,7 @@ class Driver:
         trace."""
         if self._trace is not None:
             self._trace.flush(all_lines=self._ticked)
-            self._ticked = False
+        self._ticked = False
         outgoing, self._outgoing = self._outgoing, {}
         for node, frames in outgoing.items():
             self._carry(node, frames)

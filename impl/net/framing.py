@@ -17,8 +17,8 @@ _HEAD: Final = struct.Struct("<II")
 HELLO_BYTES_MAX: Final = 64 << 10
 """What a stranger may send before it has said who it is."""
 
-PEER_BYTES_MAX: Final = 256 << 20
-"""A promise carries the log above the checkpoint, so this bounds the log that a new leader can take over."""
+PEER_BYTES_MAX: Final = 512 << 20
+"""A promise carries the log above the checkpoint, so this is well above what a log may hold (`log_bytes_max`)."""
 
 CLIENT_BYTES_MAX: Final = 16 << 20
 

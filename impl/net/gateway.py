@@ -35,7 +35,7 @@ ROUNDS_MAX: Final = 2
 OVERHEAD_BYTES: Final = 128
 """What a command costs beside its own bytes, roughly."""
 
-NO_LEADER: Final = Failure("NOLEADER no leader could be reached in time; nothing was done, try again")
+NO_LEADER: Final = Failure("NOLEADER no leader took it in time; nothing was done, try again")
 UNCERTAIN: Final = Failure(
     "UNCERTAIN no quorum answered in time; the command may have been applied, or may yet be"
 )

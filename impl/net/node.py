@@ -271,7 +271,7 @@ class Node:
         self._addresses[peer.node] = peer.clients
 
     def _carry(self, peer: str, frames: Sequence[bytes]) -> None:
-        self._peers[peer].send(b"".join(frames))
+        self._peers[peer].send_all(frames)
 
     def _dial(self, peer: str, hello: Hello) -> None:
         address = self._settings.peers[peer]

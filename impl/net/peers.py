@@ -12,7 +12,7 @@ import random
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ...quoting import quoted
@@ -26,6 +26,9 @@ from .wire import Errand, Hello, Rejected, decode_greeting, decode_message, enco
 
 QUEUE_BYTES_MAX: Final = 64 << 20
 """What waits for one peer; beyond it the oldest is dropped. The replicas ask again for what they miss."""
+
+JOINED_BYTES_MAX: Final = 4 << 20
+"""Frames of one turn that go together."""
 
 HELLO_S_MAX: Final = 10.0
 UNSENT_S_MAX: Final = 10.0
@@ -91,6 +94,14 @@ class Outgoing:
     def is_open(self) -> bool:
         """Is the peer reached just now?"""
         return self._speaker is not None and self._speaker.open
+
+    def send_all(self, frames: Sequence[bytes]) -> None:
+        """Send frames: small ones as one, and else each by itself, so that it alone is lost where there is no room."""
+        if sum(map(len, frames)) <= JOINED_BYTES_MAX:
+            self.send(b"".join(frames))
+        else:
+            for frame in frames:
+                self.send(frame)
 
     def send(self, frame: bytes) -> None:
         """Send a frame, now or when the peer can be reached; it may be lost."""

@@ -326,6 +326,20 @@ def test_a_full_queue_drops_its_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
         outgoing.send(bytes([number]) * 10)
     assert [frame[0] for frame in outgoing._waiting] == list(range(10, 20))
     assert outgoing.dropped == 10
+    outgoing.send(bytes(1000))
+    assert [len(frame) for frame in outgoing._waiting] == [1000], (
+        "what is larger than the queue may be is sent alone"
+    )
+
+
+def test_frames_of_many_bytes_are_lost_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a dozen promises of one turn would all be kept, or none."""
+    monkeypatch.setattr(peers, "QUEUE_BYTES_MAX", 100)
+    monkeypatch.setattr(peers, "JOINED_BYTES_MAX", 20)
+    outgoing = Outgoing("b", Address(host="127.0.0.1", port=1), B, 1000)
+    outgoing.send_all([b"a" * 10, b"b" * 10])
+    outgoing.send_all([b"c" * 90, b"d" * 90])
+    assert [frame[:1] for frame in outgoing._waiting] == [b"d"]
 
 
 class Listener:

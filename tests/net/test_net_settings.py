@@ -82,6 +82,9 @@ def test_settings_written_as_a_file_are_read_back_as_they_were(tmp_path: Path) -
     assert load_settings(path) == settings
 
 
+TLS = {name: Path(f"{name}.pem") for name in ("authority", "certificate", "key")}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -120,6 +123,11 @@ def test_settings_written_as_a_file_are_read_back_as_they_were(tmp_path: Path) -
         ({"client": "..:1"}, "client: '..:1' has no possible host"),
         ({"client": "a b:1"}, "client: 'a b:1' has no possible host"),
         ({"admin": {"host": "127.0.0.1", "port": 99999}}, "admin: {'host'"),
+        ({"log_bytes_max": 1 << 30}, "log_bytes_max"),
+        (
+            {"peers": {"a.b": "10.0.0.1:7101"}, "node": "a.b", "tls": TLS},
+            "a.b has a dot, and its certificate could be that of another cluster's node",
+        ),
         ({"trace": 5}, "trace: 5 will not do; write a path"),
         ({"trace": "a\0b"}, "trace: 'a\\x00b' is no path"),
         ({"timing": 5}, "timing: 5 will not do; it is a section"),
