@@ -133,7 +133,7 @@ def start(cluster: LocalCluster) -> tuple[float, float]:
 def measure(count: int, checkpoint_entries: int) -> Row:
     """Print a row, and give it."""
     with tempfile.TemporaryDirectory() as folder:
-        flags = {"checkpoint_entries": checkpoint_entries}
+        flags = {"checkpoint_entries": checkpoint_entries, "log_bytes_max": 192 << 20}
         cluster = LocalCluster(Path(folder), ("a",), trace=False, flags=flags)
         checkpoints, size = write(cluster.settings["a"], count) if count else (0, 0)
         runs = [start(cluster) for _ in range(STARTS)]

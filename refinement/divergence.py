@@ -37,7 +37,9 @@ class Rule(enum.Enum):
     COMMITTED = "what is applied is what was committed in its slot"
     CHECKPOINT = "a checkpoint is of what the node applied, and none is older than the last"
     TRUNCATED = "what its log has truncated a node proposes no more, nor accepts of its own"
-    REPORT = "a promise reports the acceptor's whole log above its checkpoint"
+    REPORT = (
+        "a promise reports the acceptor's whole log above its checkpoint and above what the candidate knows"
+    )
     SPOKEN = "what a message says has happened, and the line that sends it is the one that says so"
     KNOWN = "a commit index is sent by a node that knows every slot up to it to be chosen"
 

@@ -206,6 +206,7 @@ class Judge:
             raise Diverges(Rule.ASKED, f"{a} was not asked to promise {show(b)}", ("promise", (a, b)))
         self._act(node, line)
         node.promised_low[b] = node.low
+        node.known[b] = recv.commit if type(recv) is messages.Prepare else node.told.upto
         if b.node == a:
             node.hear_promise(b, a)
 

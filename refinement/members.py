@@ -52,6 +52,8 @@ class Node:
     """The slot of its checkpoint."""
     promised_low: dict[Ballot, int] = field(default_factory=dict)
     """What that was when it promised each ballot, which a promise that is sent again still says."""
+    known: dict[Ballot, int] = field(default_factory=dict)
+    """Up to where the candidate then knew what is chosen: of that a promise need not speak."""
     truncated: int = 0
     """The last slot of which its log has forgotten everything."""
     told: Prefix = field(default_factory=Prefix)

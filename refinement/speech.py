@@ -40,7 +40,8 @@ def check_sent(ledger: Ledger, members: Members, node: Node, line: AnyLine, mess
             raise _untrue(message, "its ballot is not that of its line")
     a, judged, doubtful = node.name, node.truncated, 0
     match message:
-        case messages.Prepare(ballot=b):
+        case messages.Prepare(ballot=b, commit=commit):
+            _check_index(ledger, members, node, commit)
             if b.node != a or not ledger.has("prepared", b):
                 raise _untrue(message, f"{a} did not open it")
         case messages.Promise():
@@ -85,10 +86,14 @@ def _check_report(ledger: Ledger, node: Node, message: messages.Promise) -> int:
     low = node.promised_low.get(b, node.low)
     if message.low != low:
         raise _untrue(message, f"the checkpoint of {a} is at {low}", Rule.REPORT)
+    if message.above > node.known.get(b, 0):
+        why = f"it leaves out slots up to {message.above}, and {b.node} may not know what is chosen there"
+        raise _untrue(message, why, Rule.REPORT)
     truncated = node.truncated
+    above = max(low, truncated, message.above)
     said = {row for row in message.accepted if row[0] > truncated}
     doubtful = sum(row[0] <= truncated for row in message.accepted)
-    due = {(s, c, v) for s, c, v in ledger.report(a, b) if s > max(low, truncated)}
+    due = {(s, c, v) for s, c, v in ledger.report(a, b) if s > above}
     if said == due and len(said) == len(message.accepted) - doubtful:
         return doubtful
     wrong, missing = sorted(said - due), sorted(due - said)

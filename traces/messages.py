@@ -67,17 +67,20 @@ class Message(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, t
 
 
 class Prepare(Message, frozen=True, kw_only=True, gc=False, tag="prepare"):
-    """1a: the owner of `ballot` asks for promises."""
+    """1a: the owner of `ballot` asks for promises, and knows every slot up to `commit` to be chosen."""
 
     ballot: Ballot
+    commit: Prefix = 0
 
 
 class Promise(Message, frozen=True, kw_only=True, gc=False, tag="promise"):
-    """1b: nothing below `ballot` from here on, and the report: the latest acceptance of each slot above `low`."""
+    """1b: nothing below `ballot` from here on, and the report: the latest acceptance of each slot above `low`
+    and `above`, which is the `commit` of what asked for it."""
 
     ballot: Ballot
     accepted: tuple[Report, ...]
     low: Prefix
+    above: Prefix = 0
 
 
 class Accept(Message, frozen=True, kw_only=True, gc=False, tag="accept"):

@@ -46,8 +46,9 @@ class Acceptor:
         """Does it promise nothing and accept nothing in `ballot` any more?"""
         return self.promised is not None and ballot < self.promised
 
-    def promise(self, ballot: Ballot, recv: Prepare | None = None) -> bool:
-        """Phase 1b: join `ballot` and report the log; True if it did. Proved safe: `spec.multipaxos.promise`.
+    def promise(self, ballot: Ballot, commit: Index, recv: Prepare | None = None) -> bool:
+        """Phase 1b: join `ballot` and report the log above `commit`, up to which the candidate knows what is chosen and
+        proposes nothing; True if it did. Proved safe: `spec.multipaxos.promise`.
 
         Without `recv` the node promises itself.
         """
@@ -59,7 +60,7 @@ class Acceptor:
             return False
         assert not self.left(ballot), "who has left its own ballot is no candidate any more"
         self.promised = ballot
-        self._given = Promise(self._outbox.next_id(), ballot, self._report(), self.low)
+        self._given = Promise(self._outbox.next_id(), ballot, self._report(commit), self.low, commit)
         answer = Sent((ballot.node,), self._given)
         self._outbox.emit(
             Line("promise", recv=recv, ballot=ballot, send=(answer,)), after=PromiseRecord(ballot)
@@ -131,14 +132,14 @@ class Acceptor:
         if given is None or given.ballot != prepare.ballot:
             self._outbox.emit(Line("ignore", recv=prepare, reason="joined this ballot before"))
             return
-        again = Promise(self._outbox.next_id(), given.ballot, given.accepted, given.low)
+        again = Promise(self._outbox.next_id(), given.ballot, given.accepted, given.low, given.above)
         self._outbox.emit(Line("resend", recv=prepare, send=(Sent((prepare.sender,), again),)))
 
     def _bytes(self) -> int:
         return sum([len(value) for _, value in self.log.values()])
 
-    def _report(self) -> tuple[Acceptance, ...]:
-        return tuple([(slot, *self.log[slot]) for slot in sorted(self.log)])
+    def _report(self, above: Index) -> tuple[Acceptance, ...]:
+        return tuple([(slot, *self.log[slot]) for slot in sorted(self.log) if slot > above])
 
     def _fresh(self, ballot: Ballot, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """Those of `entries`, above the checkpoint, that are not in the log as they stand."""

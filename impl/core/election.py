@@ -14,7 +14,8 @@ from .acceptor import Acceptor
 from .clock import Clock
 from .config import Config
 from .effects import Line, Sent
-from .messages import Ballot, Canvass, Handover, Prepare, Promise, Support
+from .learner import Learner
+from .messages import Ballot, Canvass, Handover, Index, Prepare, Promise, Support
 from .outbox import Outbox
 from .records import BallotRecord
 
@@ -44,8 +45,10 @@ class Canvassing(Attempt):
 class Candidacy(Attempt):
     """Phase 1 of one ballot: the promises that came."""
 
-    def __init__(self, ballot: Ballot, now_ms: int) -> None:
+    def __init__(self, ballot: Ballot, commit: Index, now_ms: int) -> None:
         self.ballot = ballot
+        self.commit = commit
+        """Up to here it knew what is chosen, and no promise reports that."""
         self.promises: dict[str, Promise] = {}
         super().__init__(now_ms, self.promises)
 
@@ -55,10 +58,17 @@ class Election:
     it."""
 
     def __init__(
-        self, config: Config, ballot_used: Ballot | None, acceptor: Acceptor, clock: Clock, outbox: Outbox
+        self,
+        config: Config,
+        ballot_used: Ballot | None,
+        acceptor: Acceptor,
+        learner: Learner,
+        clock: Clock,
+        outbox: Outbox,
     ) -> None:
         self._config = config
         self._acceptor = acceptor
+        self._learner = learner
         self._clock = clock
         self._outbox = outbox
         self.ballot_used = ballot_used
@@ -112,7 +122,7 @@ class Election:
         if isinstance(attempt, Canvassing):
             self._ask_for_support(attempt)
         else:
-            again = Prepare(self._outbox.next_id(), attempt.ballot)
+            again = Prepare(self._outbox.next_id(), attempt.ballot, attempt.commit)
             self._outbox.emit(Line("resend", send=(Sent(attempt.silent(self._config.peers), again),)))
 
     def _start_over(self) -> None:
@@ -177,8 +187,9 @@ class Election:
         self.wait()
         self._opened += 1
         self.ballot_used = ballot
-        self.candidacy = Candidacy(ballot, self._clock.now_ms)
-        prepare = Prepare(self._outbox.next_id(), ballot)
+        commit = self._learner.committed
+        self.candidacy = Candidacy(ballot, commit, self._clock.now_ms)
+        prepare = Prepare(self._outbox.next_id(), ballot, commit)
         self._outbox.emit(
             Line("prepare", ballot=ballot, send=(Sent(self._config.peers, prepare),)),
             after=BallotRecord(ballot),
@@ -189,7 +200,7 @@ class Election:
         becomes durable before the trace has the prepare that justifies it."""
         candidacy = self.candidacy
         if candidacy is not None and self._outbox.is_clear and self._acceptor.promised != candidacy.ballot:
-            self._acceptor.promise(candidacy.ballot)
+            self._acceptor.promise(candidacy.ballot, candidacy.commit)
 
     def on_promise(self, promise: Promise, recv: Promise | None) -> Candidacy | None:
         """Count a promise; the candidacy if it has won with it.

@@ -68,19 +68,22 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Prepare(Message, frozen=True, array_like=True, tag="prepare", gc=False):
-    """Phase 1a: its sender opens `ballot`, for every slot."""
+    """Phase 1a: its sender opens `ballot`, for every slot, and knows every slot up to `commit` to be chosen."""
 
     ballot: Ballot
+    commit: Index = 0
 
 
 class Promise(Message, frozen=True, array_like=True, tag="promise", gc=False):
-    """Phase 1b: its sender accepts nothing below `ballot` any more, and reports its log."""
+    """Phase 1b: its sender accepts nothing below `ballot` any more, and reports what the candidate may not know."""
 
     ballot: Ballot
     accepted: tuple[Acceptance, ...]
-    """The latest acceptance of every slot above `low`, by slot."""
+    """The latest acceptance of every slot above `low` and `above`, by slot."""
     low: Index
     """The slot of the sender's checkpoint, 0 if it has none."""
+    above: Index = 0
+    """The prepare's `commit`."""
 
 
 class Accept(Message, frozen=True, array_like=True, tag="accept", gc=False):

@@ -128,7 +128,9 @@ class Replica:
         self._acceptor = Acceptor(recovered, self._outbox)
         self._learner = Learner(config, recovered.low, self._clock, self._outbox)
         self._checkpointer = Checkpointer(config, self._acceptor, self._learner, self._clock, self._outbox)
-        self._election = Election(config, recovered.ballot_used, self._acceptor, self._clock, self._outbox)
+        self._election = Election(
+            config, recovered.ballot_used, self._acceptor, self._learner, self._clock, self._outbox
+        )
         self._leadership: Leadership | None = None
         """What this node does as the leader, while it is."""
         self._leader: str | None = None
@@ -322,7 +324,7 @@ class Replica:
             self._on_accepted(message, None)
 
     def _on_prepare(self, message: Prepare) -> None:
-        if self._acceptor.promise(message.ballot, recv=message):
+        if self._acceptor.promise(message.ballot, message.commit, recv=message):
             self._step_down("a higher ballot is promised", None)
 
     def _on_promise(self, promise: Promise, recv: Promise | None) -> None:

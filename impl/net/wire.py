@@ -14,7 +14,7 @@ from ...decoding import UNREADABLE
 from ..core.messages import AnyMessage, Index, Value
 from .errors import MalformedFrame
 
-PROTOCOL: Final = 3
+PROTOCOL: Final = 4
 """Of nodes among themselves; nodes of different ones do not talk."""
 
 

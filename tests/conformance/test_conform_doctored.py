@@ -93,6 +93,18 @@ def a_report_omitted(d):
 
 
 @doctored("a_takeover")
+def a_report_that_leaves_out_what_the_candidate_may_not_know(d):
+    d.to_all(d.find("b", "promise", 2)["send"][0], accepted=[[2, [1, "a"], "y"]], above=1)
+    return d.find("b", "promise", 2), "", Rule.REPORT
+
+
+@doctored("a_takeover")
+def a_candidate_that_says_it_knows_more_than_it_does(d):
+    d.to_all(d.find("c", "prepare")["send"][0], commit=7)
+    return d.find("c", "prepare"), "", Rule.KNOWN
+
+
+@doctored("a_takeover")
 def a_report_with_another_value(d):
     d.to_all(d.find("b", "promise", 2)["send"][0], accepted=[[1, [1, "a"], "x"], [2, [1, "a"], "other"]])
     return d.find("b", "promise", 2), "promise(", Rule.REPORT

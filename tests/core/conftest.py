@@ -165,6 +165,8 @@ class Audit:
         self._joined: dict[str, tuple[int, str]] = {}
         self._logs: dict[str, dict[int, tuple[Ballot, str]]] = {}
         self._lows: dict[str, int] = {}
+        self._known: dict[Ballot, int] = {}
+        """Up to where the candidate knew what is chosen."""
         self._led: dict[Ballot, tuple[str, ...]] = {}
         self._promises: dict[tuple[str, Ballot], Promise] = {}
         self._proposed: dict[tuple[int, Ballot], str] = {}
@@ -223,16 +225,20 @@ class Audit:
         assert line.ballot.node == node.name
         assert line.ballot not in self.ballots, "a ballot is never used twice"
         self.ballots.add(line.ballot)
+        self._known[line.ballot] = len(node.applied)
+        for sent in line.send:
+            assert sent.message.commit == len(node.applied), "it says what it knows"
 
     def _promise(self, node: Node, line: Line) -> None:
         assert line.ballot in self.ballots
         assert line.ballot > self._joined[node.name], "a promise joins a ballot above all that were joined"
         self._joined[node.name] = line.ballot
         [sent] = line.send
-        log = {s: held for s, held in self._logs[node.name].items() if s > self._lows[node.name]}
+        above = max(self._lows[node.name], self._known[line.ballot])
+        log = {s: held for s, held in self._logs[node.name].items() if s > above}
         assert sent.message.low == self._lows[node.name]
         assert sent.message.accepted == tuple((slot, *log[slot]) for slot in sorted(log)), (
-            "it reports its log"
+            "it reports its log, as far as the candidate may not know it"
         )
         self._promises[node.name, line.ballot] = sent.message
 
@@ -612,7 +618,7 @@ def _said(data: msgspec.Struct) -> str:
             words.append(_listed(field))
         elif name == "accepted":
             words.append("reporting " + (", ".join(f"{s}={v}@{b}" for s, b, v in field) or "nothing"))
-        elif name in ("commit", "low"):
+        elif name in ("commit", "low", "above"):
             words += [f"{name} {field}"] if field else []
         elif name == "slots":
             words.append(" ".join(map(str, field)))

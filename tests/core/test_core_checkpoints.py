@@ -139,6 +139,21 @@ def test_a_promise_reports_what_is_above_its_checkpoint_and_says_so(make_cluster
     assert [slot for slot, _, _ in promise.accepted] == [5, 6]
 
 
+def test_who_knows_what_is_chosen_is_told_none_of_it(make_cluster):
+    """Else a new leader would have to wait for all of the log, however long that is."""
+    cluster = make_cluster(checkpoint_entries=0)
+    cluster.elect("a")
+    submit_each(cluster, "a", 30)
+    cluster.pass_time(20)
+    cluster.crash("a")
+    cluster.elect("b")
+    [promise] = [sent.message for line in lines(cluster, "c", "promise") for sent in line.send][-1:]
+    assert (promise.ballot.node, promise.accepted, promise.above) == ("b", (), 30)
+    assert lines(cluster, "b", "propose") == []
+    submit_each(cluster, "b", 1)
+    assert len(cluster["c"].applied) >= 30
+
+
 def test_a_repeated_prepare_gets_the_promise_that_was_given_though_a_checkpoint_came_between(make_cluster):
     cluster = make_cluster(**EVERY)
     cluster.elect("a")

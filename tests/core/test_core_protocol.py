@@ -322,6 +322,15 @@ def test_a_promise_reports_the_latest_acceptance_of_every_slot(peer):
     assert promise.low == 0
 
 
+def test_a_promise_reports_nothing_of_what_the_candidate_knows(peer):
+    peer.say(Accept, B1, ((1, "x"), (2, "y"), (3, "z")), 0)
+    [promise] = sent(peer.say(Prepare, B2, 2))
+    assert (promise.accepted, promise.above) == (((3, B1, "z"),), 2)
+    peer.say(Accept, B2, ((3, "z"), (4, "w")), 0)
+    [again] = sent(peer.say(Prepare, B2, 3))
+    assert (again.accepted, again.above) == (promise.accepted, 2), "asked again it says what it said"
+
+
 def test_a_repeated_prepare_gets_the_promise_that_it_got(peer):
     peer.say(Accept, B1, ((1, "x"),), 0)
     [first] = sent(peer.say(Prepare, B2))

@@ -42,7 +42,7 @@ def test_a_walk_cut_short_says_not_all_and_exits_with_3(capsys: pytest.CaptureFi
 def test_a_deviation_is_shown_with_the_way_to_it_and_exits_with_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Acceptor, "_report", lambda self: ())
+    monkeypatch.setattr(Acceptor, "_report", lambda self, above: ())
     sizes = ["-n", "acceptor=2", "-n", "ballot=2", "-n", "slot=1", "-n", "value=1"]
     assert run(["drive", *sizes]) == Exit.VIOLATED
     said = capsys.readouterr().out

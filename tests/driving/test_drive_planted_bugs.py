@@ -73,11 +73,11 @@ def test_an_acceptor_that_accepts_only_what_it_promised_is_found(walked, monkeyp
 def test_an_acceptor_that_ignores_a_ballot_unless_it_promised_none_is_found(walked, monkeypatch):
     promise = Acceptor.promise
 
-    def once(self, ballot, recv=None):
+    def once(self, ballot, commit, recv=None):
         if recv is not None and self.promised is not None:
             self._outbox.emit(Line("ignore", recv=recv, reason="once is enough"))
             return False
-        return promise(self, ballot, recv)
+        return promise(self, ballot, commit, recv)
 
     monkeypatch.setattr(Acceptor, "promise", once)
     found = deviation(walked((3, 2, 1, 1)))
@@ -115,7 +115,7 @@ def test_an_acceptor_that_accepts_below_its_promise_is_found(walked, monkeypatch
 
 
 def test_an_acceptor_whose_promises_report_nothing_is_found(walked, monkeypatch):
-    monkeypatch.setattr(Acceptor, "_report", lambda self: ())
+    monkeypatch.setattr(Acceptor, "_report", lambda self, above: ())
     found = deviation(walked((2, 2, 1, 1)))
     assert found.reason == "this leads elsewhere"
     assert found.action[0] == "promise"
@@ -132,7 +132,7 @@ def test_an_acceptor_whose_promises_report_an_old_acceptance_is_found(walked, mo
             self.__dict__.setdefault("first", {}).setdefault(slot, self.log[slot])
         return done
 
-    def report(self):
+    def report(self, above):
         return tuple((slot, *getattr(self, "first", self.log)[slot]) for slot in self.log)
 
     monkeypatch.setattr(Acceptor, "accept", clinging)
@@ -277,7 +277,7 @@ def test_a_node_that_never_opens_a_ballot_after_it_promised_one_is_found(walked,
 
 
 def test_a_replica_that_falls_over_is_found(walked, monkeypatch):
-    def fall(self):
+    def fall(self, above):
         raise KeyError("slot 1")
 
     monkeypatch.setattr(Acceptor, "_report", fall)

@@ -306,7 +306,9 @@ def late_message_erases_a_newer_acceptance(patch: Patch) -> None:
 def truncated_slot_reported_as_empty(patch: Patch) -> None:
     """A promise does not say that a checkpoint covers what it does not report."""
     patch.setattr(
-        acceptor_module, "Promise", lambda number, ballot, accepted, low: Promise(number, ballot, accepted, 0)
+        acceptor_module,
+        "Promise",
+        lambda number, ballot, accepted, low, above: Promise(number, ballot, accepted, 0, above),
     )
 
 

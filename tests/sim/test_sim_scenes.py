@@ -11,7 +11,7 @@ import pytest
 
 from quorate.hunt.trial import Bench
 from quorate.impl.sim import sights
-from quorate.impl.sim.plan import Caller, Crashes, Cuts, Plan, Sizes, Timing, Transfers
+from quorate.impl.sim.plan import Caller, Cuts, Plan, Timing, Transfers
 from quorate.impl.sim.swarm import draw
 
 SEEDS: dict[str, int] = {
@@ -20,6 +20,7 @@ SEEDS: dict[str, int] = {
     sights.BEHIND: 522,
     sights.LOG_FULL: 683,
     sights.UNPROMISED: 571,
+    sights.MANY_VALUES: 773,
     sights.DISK_FULL: 812,
     sights.DIED_RECOVERING: 1157,
     sights.BALLOTS_COLLIDE: 1198,
@@ -42,19 +43,6 @@ EAGER = (Caller(session=True, commands=30, think=3000, patience=100_000),) * 3
 STEADY = (Caller(session=True, commands=60, think=40_000, patience=100_000),) * 3
 
 DIRECTED: dict[str, Plan] = {
-    sights.MANY_VALUES: Plan(
-        seed=0,
-        ends=1_800_000,
-        timing=QUICK,
-        callers=STEADY,
-        sizes=Sizes(checkpoint_entries=0),
-        faults=(
-            Transfers(at=400_000, node=0),
-            Cuts(at=500_000, sources=(0,), lasts=300_000),
-            Crashes(at=1_000_000, node=1),
-            Crashes(at=1_500_000, node=2),
-        ),
-    ),
     sights.THREE_LEADERS: Plan(
         seed=0,
         nodes=5,

@@ -31,6 +31,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "entries": entries,
     "id": ids,
     "low": numbers,
+    "above": numbers,
     "node": names,
     "nodes": members,
     "promised": ballots,
