@@ -57,7 +57,7 @@ class Checkpointer:
         self._outbox = outbox
         self._writing: Slot | None = None
         self._failed_ms: int | None = None
-        """When the last one could not be written, if it could not."""
+        """When the last one could not be written, or did not come whole, if so."""
         self._before: Index = acceptor.low
         """The checkpoint before the last: what it covers is truncated."""
         self._size_bytes = 0
@@ -91,9 +91,11 @@ class Checkpointer:
 
     def _is_pressing(self) -> bool:
         """Is the log half full, and has none failed a moment ago?"""
-        if 2 * self._acceptor.bytes < self._config.log_bytes_max:
-            return False
-        return self._failed_ms is None or self._clock.since(self._failed_ms) >= self._config.quorum_ms
+        return 2 * self._acceptor.bytes >= self._config.log_bytes_max and not self._has_just_failed()
+
+    def _has_just_failed(self) -> bool:
+        """Was there no room for one a moment ago, or was one not whole? The next had better wait."""
+        return self._failed_ms is not None and self._clock.since(self._failed_ms) < self._config.quorum_ms
 
     def _take_one(self) -> None:
         """Ask for a checkpoint of what is applied, unless one is under way or none is wanted."""
@@ -130,6 +132,7 @@ class Checkpointer:
             self._writing = None
             self._failed_ms = self._clock.now_ms
         if self._incoming is not None and self._incoming.slot == slot:
+            self._failed_ms = self._clock.now_ms
             self._drop("the checkpoint was not whole")
 
     # Giving one --------------------------------------------------------------------------
@@ -183,7 +186,8 @@ class Checkpointer:
         if incoming is not None and (incoming.source, incoming.slot) == (piece.sender, piece.slot):
             return incoming
         is_stale = incoming is None or (incoming.source == piece.sender and incoming.last is None)
-        if piece.offset or not is_stale or self._writing is not None or piece.slot <= self._learner.committed:
+        is_busy = self._writing is not None or self._has_just_failed()
+        if piece.offset or not is_stale or is_busy or piece.slot <= self._learner.committed:
             return None
         self._incoming = Incoming(piece.sender, piece.slot, piece.size_bytes, self._clock.now_ms)
         return self._incoming

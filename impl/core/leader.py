@@ -5,6 +5,7 @@ It does not know how it came to lead, whether it still should, or what becomes o
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -17,17 +18,22 @@ from .messages import Accept, Accepted, Ballot, Entry, Heartbeat, Index, Slot, V
 from .outbox import Outbox
 from .reading import Reading
 
+DOUBLINGS_MAX: Final = 4
+"""A proposal is sent again after `resend_ms`, and after twice as long each time up to so many times: what is large, or
+under way to a node that cannot keep up, would else be its own worst delay."""
+
 
 class Proposal:
     """One accept message on its way to be chosen."""
 
-    __slots__ = ("accept", "proposed_ms", "sent_ms", "slots", "voters")
+    __slots__ = ("accept", "proposed_ms", "repeats", "sent_ms", "slots", "voters")
 
     def __init__(self, accept: Accept, now_ms: int) -> None:
         self.accept = accept
         self.slots = tuple([slot for slot, _ in accept.entries])
         self.proposed_ms = now_ms
         self.sent_ms = now_ms
+        self.repeats = 0
         self.voters: set[str] = set()
 
 
@@ -186,7 +192,8 @@ class Leadership:
     def tick(self, committed: Index) -> None:
         """Ask again what has no answer; if there was nothing to say for long, say that it lives."""
         for proposal in self._flying.values():
-            if self._clock.since(proposal.sent_ms) >= self._config.resend_ms:
+            pause_ms = self._config.resend_ms << min(proposal.repeats, DOUBLINGS_MAX)
+            if self._clock.since(proposal.sent_ms) >= pause_ms:
                 self._propose_again(proposal)
         if self._spoke_ms is None or self._clock.since(self._spoke_ms) >= self._config.heartbeat_ms:
             self._beat(committed)
@@ -194,6 +201,7 @@ class Leadership:
 
     def _propose_again(self, proposal: Proposal) -> None:
         proposal.sent_ms = self._clock.now_ms
+        proposal.repeats += 1
         silent = tuple(name for name in self._peers if name not in proposal.voters)
         if silent:
             again = msgspec.structs.replace(proposal.accept, id=self._outbox.next_id())

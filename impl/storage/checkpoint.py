@@ -127,11 +127,12 @@ class IncomingCheckpoint:
         self._path = folder / _INCOMING
 
     def keep(self, offset: int, data: bytes) -> None:
-        """Keep a piece; the one at 0 begins anew. Raises DiskFull or DiskFailed."""
+        """Keep a piece; the one at 0 begins anew. Raises DiskFull, after which none is kept, or DiskFailed."""
         try:
             with opened(self._files, self._path, "anew" if offset == 0 else "write") as descriptor:
                 write_all(self._files, descriptor, data, offset)
         except OSError as error:
+            discard(self._files, self._path)
             raise disk_error(error, self._path, "write") from error
 
     def install(self, slot: int) -> int | None:

@@ -41,7 +41,12 @@ class DiskFailed(StorageError):
 def disk_error(error: OSError, path: Path, act: str) -> StorageError:
     """The line for an error of the operating system while doing `act` ("write", "sync" ...) to `path`."""
     why = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EMFILE,
+        errno.ENFILE,
+    ):  # what is full now has room later
         return DiskFull(f"{path}: cannot {act}: {why}; make room, nothing synced is lost")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return WrongFolder(f"{path}: cannot {act}: {why}; give the user of this process the right to")

@@ -57,7 +57,7 @@ SEGMENT_BYTES: Final = 16 << 20
 """Making a segment of this size takes some 10 ms, once in about 100,000 records of 128 bytes: rare enough not to show,
 short enough to stay far below a time-out. Recovery holds one segment in memory at a time."""
 
-PIECE_BYTES: Final = 256 << 10
+PIECE_BYTES: Final = 1 << 20
 """How much of a checkpoint is read, sent and kept at a time."""
 
 

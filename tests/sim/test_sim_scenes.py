@@ -17,10 +17,10 @@ from quorate.impl.sim.swarm import draw
 SEEDS: dict[str, int] = {
     sights.TWICE: 70,
     sights.GAP: 238,
+    sights.MANY_VALUES: 393,
     sights.BEHIND: 522,
     sights.LOG_FULL: 683,
     sights.UNPROMISED: 571,
-    sights.MANY_VALUES: 773,
     sights.DISK_FULL: 812,
     sights.DIED_RECOVERING: 1157,
     sights.BALLOTS_COLLIDE: 1198,
