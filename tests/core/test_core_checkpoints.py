@@ -348,6 +348,29 @@ def test_a_checkpoint_that_did_not_come_whole_is_fetched_again(behind):
     assert behind["c"].applied[:12] == behind["a"].applied[:12]
 
 
+def test_a_fetch_that_found_no_room_is_begun_again_after_a_while(behind):
+    """Else a full disk would be written to, and another node read from, without end."""
+    node = behind["c"]
+    for _ in range(4000):
+        if node.incoming:
+            break
+        for name in "abc":
+            behind.sync(name)
+            behind.work(name)
+        if behind.flying:
+            behind.deliver()
+        else:
+            behind.tick("a", 5)
+            behind.tick("c", 5)
+    assert node.incoming
+    behind.step("c", Abandoned(node.replica._checkpointer._incoming.slot))
+    node.incoming = b""
+    behind.pass_time(150)
+    assert not node.incoming, "not within `quorum_ms`"
+    behind.pass_time(300)
+    assert len(node.applied) == 13
+
+
 def test_a_snapshot_of_what_is_known_is_ignored(make_cluster):
     cluster = make_cluster(**EVERY)
     cluster.elect("a")
