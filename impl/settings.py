@@ -235,7 +235,7 @@ class Settings(_Section):
     """A checkpoint is due after so many slots; 0 for none, ever."""
     checkpoint_bytes: int = Field(default=64 << 20, ge=1, le=128 << 20)
     """Or after so many bytes of commands."""
-    log_bytes_max: int = Field(default=128 << 20, ge=1, le=192 << 20)
+    log_bytes_max: int = Field(default=192 << 20, ge=1, le=192 << 20)
     """What the log above the last checkpoint may hold: when it is full nothing is taken before there is another."""
 
     @model_validator(mode="after")

@@ -47,7 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     as that was; 0 takes none, ever."""
     checkpoint_bytes: int = 64 << 20
     """Or when values of so many bytes were, however large the last one is."""
-    log_bytes_max: int = 128 << 20
+    log_bytes_max: int = 192 << 20
     """What the log above the last checkpoint may hold: a promise carries it. A checkpoint is due when it is half full,
     a leader proposes nothing more for clients when it is full, and an acceptor nothing new when it is twice that."""
     window_batches_max: int = 64
