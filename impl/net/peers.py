@@ -31,6 +31,9 @@ JOINED_BYTES_MAX: Final = 4 << 20
 """Frames of one turn that go together."""
 
 HELLO_S_MAX: Final = 10.0
+STRANGERS_MAX: Final = 64
+"""Connections that have not said hello; the oldest goes when there is one more, for a peer says it at once."""
+
 UNSENT_S_MAX: Final = 10.0
 RECONNECT_S_MIN: Final = 0.02
 
@@ -258,6 +261,7 @@ class Incoming(asyncio.Protocol):
         self._decoder = FrameDecoder(HELLO_BYTES_MAX)
         self._transport: Stream | None = None
         self._peer: str | None = None
+        self._since_s = 0.0
         self._deadline: asyncio.TimerHandle | None = None
 
     def close(self, reason: str | None = None) -> None:
@@ -271,7 +275,11 @@ class Incoming(asyncio.Protocol):
         self._transport = as_stream(transport)
         self._connections.add(self)
         loop = asyncio.get_running_loop()
+        self._since_s = loop.time()
         self._deadline = loop.call_later(HELLO_S_MAX, self._expire)
+        strangers = [other for other in self._connections if other._peer is None]
+        if len(strangers) > STRANGERS_MAX:
+            min(strangers, key=lambda other: other._since_s).close("too many say no hello")
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():

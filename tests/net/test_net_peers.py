@@ -319,6 +319,27 @@ def test_a_connection_without_a_hello_is_not_kept(
     with_node(mine, story)
 
 
+def test_a_crowd_that_says_no_hello_keeps_no_peer_out(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "STRANGERS_MAX", 5)
+    mine = settings()
+
+    async def story(node: Node) -> None:
+        crowd = [await Caller.dial(mine.peer) for _ in range(20)]
+        caller = await Caller.dial(mine.peer)
+        await caller.say(B)
+        assert isinstance(await caller.hear(), Hello)
+        for stranger in crowd[:15]:
+            await stranger.hear_the_end()
+        await caller.say(Heartbeat(MessageId("b", 1, 1), Ballot(7, "b"), 0))
+        await until(lambda: node.status().leader == "b")
+        for one in (*crowd, caller):
+            one.writer.close()
+
+    with_node(mine, story)
+
+
 def test_a_full_queue_drops_its_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "QUEUE_BYTES_MAX", 100)
     outgoing = Outgoing("b", Address(host="127.0.0.1", port=1), B, 1000)
