@@ -20,7 +20,6 @@ from ..kv.machine import fault_of
 from ..kv.replies import OK, Failure, Reply
 from .commands_in import CommandReader
 from .conversation import converse
-from .errors import MalformedFrame
 from .front import Front, Queued, Then
 from .resp import OK_BYTES, Answerable, encode_reply
 from .stream import Stream, as_stream
@@ -83,15 +82,14 @@ class ClientConnection(asyncio.Protocol):
         if self._hears_no_more():
             return
         self._heard += 1
-        try:
-            for command in self._reader.feed(data):
-                command[0] = command[0].upper()
-                if self._queue or not self._start(command):
-                    self._queue.append(command)
-                if self._hears_no_more():
-                    return
-        except MalformedFrame as error:
-            self._refuse_protocol(str(error))
+        for command in self._reader.feed(data):
+            command[0] = command[0].upper()
+            if self._queue or not self._start(command):
+                self._queue.append(command)
+            if self._hears_no_more():
+                return
+        if self._reader.complaint is not None:
+            self._refuse_protocol(self._reader.complaint)
         if self._writing or self._reading:
             self.front.call_turn()
         if self._out:

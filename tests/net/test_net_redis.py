@@ -239,6 +239,26 @@ def test_redis_cli_is_answered(cluster: LocalCluster) -> None:
     assert "unknown command" in said("KEYS", "*")
 
 
+@pytest.mark.skipif(shutil.which("redis-benchmark") is None, reason="redis-tools is not installed")
+def test_redis_benchmark_says_a_command_as_a_line(cluster: LocalCluster) -> None:
+    port = str(cluster.clients[cluster.wait_for_leader()].port)
+    command = ["redis-benchmark", "-p", port, "-t", "ping", "-n", "200", "-c", "4", "--csv"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    assert '"PING_INLINE"' in done.stdout
+    assert "rror" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("redis-cli") is None, reason="redis-tools is not installed")
+def test_redis_cli_inserts_many_through_a_pipe(cluster: LocalCluster) -> None:
+    """It sends an empty line before its last command."""
+    port = str(cluster.clients[cluster.wait_for_leader()].port)
+    stream = b"".join(encode_command(("SET", "x", number)) for number in range(1000))
+    done = subprocess.run(
+        ["redis-cli", "-p", port, "--pipe"], input=stream, capture_output=True, timeout=PATIENCE_S, check=True
+    )
+    assert b"errors: 0, replies: 1000" in done.stdout
+
+
 # One node in this process ----------------------------------------------------------------
 
 
@@ -380,6 +400,18 @@ def test_what_cannot_be_understood_is_answered_behind_what_came_before(settings:
         wire.writer.write(b"*99999999\r\n" + encode_command(("INCR", "n")))
         said = (await wire.reader.read()).split(b"\r\n")
         assert [line[:8] for line in said] == [b"-NOLEADE", b"-ERR Pro", b""]
+
+    with_node(mine, story)
+
+
+def test_what_came_before_an_error_in_the_same_packet_is_done_and_answered(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK)
+
+    async def story(_: Node) -> None:
+        wire = await Wire.dial(mine)
+        wire.writer.write(b"".join(encode_command(("INCR", "n")) for _ in range(3)) + b"*99999999\r\n")
+        said = (await wire.reader.read()).split(b"\r\n")
+        assert [line[:8] for line in said] == [b":1", b":2", b":3", b"-ERR Pro", b""]
 
     with_node(mine, story)
 
