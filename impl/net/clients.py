@@ -15,22 +15,30 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Final
 
-from ..kv.commands import COMMANDS
+from ..kv.commands import COMMANDS, Spec
 from ..kv.machine import fault_of
 from ..kv.replies import OK, Failure, Reply
 from .commands_in import CommandReader
 from .conversation import converse
 from .front import Front, Queued, Then
-from .resp import OK_BYTES, Answerable, encode_reply
+from .gateway import weight
+from .resp import OK_BYTES, Answerable, encode_reply, is_too_large, too_large
 from .stream import Stream, as_stream
 
 IN_FLIGHT_MAX: Final = 2048
-"""Commands of one connection that are not answered; it is not read further meanwhile."""
+QUEUE_BYTES_MAX: Final = 16 << 20
+"""Commands of one connection that are not answered, and what those of them take that have not begun; it is not read
+further meanwhile."""
 
 READS_MAX: Final = 128
-"""Reads of one connection under way: what they find may be much larger than what asked for it."""
+"""Values that one connection has asked for and has not got: they may be much larger than what asked for them."""
+
+SEND_BYTES: Final = 64 << 10
+"""An answer that is larger is not kept until others are there."""
 
 BUSY: Final = Failure("BUSY too many commands wait here; nothing was done, try again in a while")
+
+NOT_SENT: Final = Failure("NOTKEPT the command was applied, and its answer is too large to be sent")
 
 DISK_FULL: Final = Failure("BUSY the disk of this node is full; nothing was done, try another node")
 
@@ -51,11 +59,14 @@ class ClientConnection(asyncio.Protocol):
         self._others = others
         self._writing = 0
         self._reading = 0
+        self._values = 0
+        """How many they may be answered with, those included that were answered since nothing was under way."""
         self._then: Then | None = None
         self._task: asyncio.Future[None] | None = None
         self._held_up = False
         """Does an answer come that is neither a write's nor a read's?"""
         self._queue: deque[list[bytes]] = deque()
+        self._queued_bytes = 0
         self._out: list[bytes] = []
         self._reader = CommandReader()
         self._stream: Stream | None = None
@@ -86,6 +97,7 @@ class ClientConnection(asyncio.Protocol):
             command[0] = command[0].upper()
             if self._queue or not self._start(command):
                 self._queue.append(command)
+                self._queued_bytes += weight(command)
             if self._hears_no_more():
                 return
         if self._reader.complaint is not None:
@@ -101,19 +113,31 @@ class ClientConnection(asyncio.Protocol):
 
     def _start(self, command: list[bytes]) -> bool:
         """Begin a command, if what is under way allows that; did it begin?"""
+        if self._congested:
+            return False
         if self.is_plain:
             spec = COMMANDS.get(command[0])
             if (spec is not None or command[0] == b"SESSION") and fault_of(command) is None:
+                values = _values_of(command, spec)
+                if values and not self._may_ask_for(values):
+                    return False
                 if spec is None or spec.writes or self._writing:
                     return not self._reading and self.write(command)
-                if self._reading >= READS_MAX or self._congested:
-                    return False
                 self._reading += 1
                 self.front.gateway.read(self, command)
                 return True
         if self._writing or self._reading or self._held_up:
             return False
         converse(self, command)
+        return True
+
+    def _may_ask_for(self, values: int) -> bool:
+        """May a command be answered with so many values more? Then they count."""
+        if not (self._writing or self._reading):
+            self._values = 0
+        elif self._values + values > READS_MAX:
+            return False
+        self._values += values
         return True
 
     @property
@@ -144,7 +168,10 @@ class ClientConnection(asyncio.Protocol):
         self.front.gateway.read(self, command)
 
     def say(self, reply: Answerable) -> None:
-        self._out.append(encode_reply(reply, self.version))
+        said = encode_reply(reply, self.version)
+        self._out.append(said)
+        if len(said) > SEND_BYTES:
+            self._send()
 
     def hold(self, reply: Awaitable[Answerable]) -> None:
         self._held_up = True
@@ -168,6 +195,8 @@ class ClientConnection(asyncio.Protocol):
 
     def answer(self, reply: Reply) -> None:
         """The gateway's answer to the oldest command that is under way."""
+        if is_too_large(reply):
+            reply = NOT_SENT if self._writing else too_large()
         if self._writing:
             self._writing -= 1
         else:
@@ -184,7 +213,7 @@ class ClientConnection(asyncio.Protocol):
         queue = self._queue
         if queue:
             while queue and not self._closing and self._start(queue[0]):
-                queue.popleft()
+                self._queued_bytes -= weight(queue.popleft())
             if self._writing or self._reading:
                 self.front.call_turn()
             self._send()
@@ -225,7 +254,12 @@ class ClientConnection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Read on, or do not, as much is under way or is not."""
-        busy = self._congested or len(self._queue) + self._writing + self._reading > IN_FLIGHT_MAX
+        busy = (
+            self._congested
+            or self._queued_bytes > QUEUE_BYTES_MAX
+            or len(self._queue) + self._writing + self._reading > IN_FLIGHT_MAX
+            or (self._held_up and not self.trusted)
+        )
         if busy != self._paused and self._stream is not None and not self._closing:
             self._paused = busy
             (self._stream.pause_reading if busy else self._stream.resume_reading)()
@@ -246,3 +280,12 @@ class ClientConnection(asyncio.Protocol):
         self._queue.clear()
         if self._task is not None:
             self._task.cancel()
+
+
+def _values_of(command: list[bytes], spec: Spec | None) -> int:
+    """How many values the answer to a command may hold that it did not bring."""
+    if spec is None:
+        return _values_of(command[4:], COMMANDS.get(command[4])) if command[0] == b"SESSION" else READS_MAX
+    if spec.writes:
+        return int(command[0] == b"SET" and len(command) > 3)
+    return len(command) - 1
