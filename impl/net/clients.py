@@ -23,7 +23,7 @@ from .conversation import converse
 from .front import Front, Queued, Then
 from .gateway import weight
 from .resp import OK_BYTES, Answerable, encode_reply, is_too_large, too_large
-from .stream import Stream, as_stream
+from .stream import Stream, as_stream, watch
 
 IN_FLIGHT_MAX: Final = 2048
 QUEUE_BYTES_MAX: Final = 16 << 20
@@ -88,6 +88,7 @@ class ClientConnection(asyncio.Protocol):
             self.close()
             return
         self._others.add(self)
+        watch(self._stream)
 
     def data_received(self, data: bytes) -> None:
         if self._hears_no_more():

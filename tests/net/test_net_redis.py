@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -584,5 +585,22 @@ def test_only_so_many_keys_are_watched_at_once(
         assert "at most 3 keys" in str(await wire.ask("WATCH", "d"))
         assert await wire.ask("UNWATCH") == b"OK"
         assert "of 100 bytes" in str(await wire.ask("WATCH", "k" * 101))
+
+    with_node(mine, story)
+
+
+def test_a_client_that_vanishes_without_a_word_is_noticed(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK)
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        assert await wire.ask("PING") == b"PONG"
+        stream = the_connection(node)._stream
+        assert stream is not None
+        theirs = stream.get_extra_info("socket")
+        assert theirs.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+            assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 120_000
 
     with_node(mine, story)
