@@ -227,8 +227,10 @@ class ClientConnection(asyncio.Protocol):
         self._out.clear()
 
     def is_idle_too_long(self) -> bool:
-        """Was there an unfinished command, or no password yet, at the last time of asking, and nothing since?"""
-        suspicious = (self._reader.is_partial or not self.trusted) and not self._held_up
+        """Was there an unfinished command, or no password yet, at the last time of asking, and nothing since? What this
+        node does not read is not missed."""
+        is_late = self._reader.is_partial and not self._paused
+        suspicious = (is_late or not self.trusted) and not self._held_up
         too_long = suspicious and self._suspected == self._heard
         self._suspected = self._heard if suspicious else -1
         return too_long

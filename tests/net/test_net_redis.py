@@ -604,3 +604,23 @@ def test_a_client_that_vanishes_without_a_word_is_noticed(settings: MakeSettings
             assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 120_000
 
     with_node(mine, story)
+
+
+def test_a_command_that_the_node_does_not_read_on_is_not_late(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK)
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        value = bytes(1 << 18)
+        assert await wire.ask("SET", "k", value) == b"OK"
+        wire.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        get = encode_command(("GET", "k"))
+        wire.writer.write(get * 200 + get[:-5])
+        connection = the_connection(node)
+        await until(lambda: connection._congested and connection._reader.is_partial)
+        assert not any(connection.is_idle_too_long() for _ in range(3))
+        wire.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        wire.writer.write(get[-5:])
+        assert {await wire.hear() for _ in range(201)} == {value}
+
+    with_node(mine, story)
