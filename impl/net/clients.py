@@ -77,6 +77,8 @@ class ClientConnection(asyncio.Protocol):
         self._congested = False
         self._complaint: str | None = None
         """Why what follows in the stream cannot be understood."""
+        self._ended = False
+        """Does the client say no more?"""
         self._closing = False
 
     # Commands in -------------------------------------------------------------------------
@@ -108,6 +110,13 @@ class ClientConnection(asyncio.Protocol):
         if self._out:
             self._send()
         self._regulate()
+
+    def eof_received(self) -> bool:
+        """A client that says no more may listen still: it gets the answers to what it said. TLS cannot do that."""
+        self._ended = True
+        self._end_if_due()
+        is_tls = self._stream is None or self._stream.get_extra_info("sslcontext") is not None
+        return not (self._closing or is_tls)
 
     def _hears_no_more(self) -> bool:
         return self._closing or self._complaint is not None
@@ -249,8 +258,11 @@ class ClientConnection(asyncio.Protocol):
 
     def _end_if_due(self) -> None:
         under_way = self._queue or self._writing or self._reading or self._held_up
-        if self._complaint is not None and not under_way and not self._closing:
+        if under_way or self._closing:
+            return
+        if self._complaint is not None:
             self._out.append(b"-ERR Protocol error: %b\r\n" % self._complaint.encode())
+        if self._complaint is not None or self._ended:
             self.close()
 
     # Not too much of one client ----------------------------------------------------------
@@ -263,7 +275,7 @@ class ClientConnection(asyncio.Protocol):
             or len(self._queue) + self._writing + self._reading > IN_FLIGHT_MAX
             or (self._held_up and not self.trusted)
         )
-        if busy != self._paused and self._stream is not None and not self._closing:
+        if busy != self._paused and self._stream is not None and not (self._closing or self._ended):
             self._paused = busy
             (self._stream.pause_reading if busy else self._stream.resume_reading)()
 

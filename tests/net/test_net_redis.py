@@ -624,3 +624,23 @@ def test_a_command_that_the_node_does_not_read_on_is_not_late(settings: MakeSett
         assert {await wire.hear() for _ in range(201)} == {value}
 
     with_node(mine, story)
+
+
+@pytest.mark.parametrize("nodes", ["a", "ab"], ids=["done", "given up"])
+def test_a_client_that_says_no_more_gets_its_answers(settings: MakeSettings, nodes: str) -> None:
+    """Of two nodes one is not there, so nobody leads."""
+    mine = settings(nodes, **QUICK, **{"clients.patience_ms": 300})
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        for command in (("INCR", "n"), ("GET", "n"), ("PING",)):
+            wire.say(*command)
+        wire.writer.write_eof()
+        said = (await wire.reader.read()).split(b"\r\n")
+        if nodes == "a":
+            assert said == [b":1", b"$1", b"1", b"+PONG", b""]
+        else:
+            assert [line[:9] for line in said] == [b"-NOLEADER", b"-NOLEADER", b"+PONG", b""]
+        await until(lambda: not node._clients)
+
+    with_node(mine, story)
