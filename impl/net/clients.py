@@ -33,6 +33,9 @@ further meanwhile."""
 READS_MAX: Final = 128
 """Values that one connection has asked for and has not got: they may be much larger than what asked for them."""
 
+STRANGER_BYTES_MAX: Final = 512 << 10
+"""Of a command that is not whole, of a client that has not said the password."""
+
 SEND_BYTES: Final = 64 << 10
 """An answer that is larger is not kept until others are there."""
 
@@ -105,6 +108,8 @@ class ClientConnection(asyncio.Protocol):
                 return
         if self._reader.complaint is not None:
             self._refuse_protocol(self._reader.complaint)
+        elif not (self.trusted or self._held_up) and self._reader.waiting_bytes > STRANGER_BYTES_MAX:
+            self._refuse_protocol(f"more than {STRANGER_BYTES_MAX} bytes of a command before the password")
         if self._writing or self._reading:
             self.front.call_turn()
         if self._out:

@@ -70,6 +70,11 @@ class CommandReader:
         """Did the stream stop within a command?"""
         return bool(self._came_bytes or self._cut or self._line)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What came of a command that is not whole, and perhaps of those before it."""
+        return self._came_bytes
+
     def feed(self, data: bytes) -> list[list[bytes]]:
         """The commands that `data` completes, in order. `complaint` says so if what follows them is none that a client
         sends, or has more than `COMMAND_BYTES_MAX` bytes; nothing may be fed then."""

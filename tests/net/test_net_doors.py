@@ -379,6 +379,24 @@ def test_a_stranger_is_not_read_on_while_the_password_is_checked(
     asyncio.run(told())
 
 
+def test_a_stranger_cannot_have_a_large_command_kept(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK, **{"clients.password": hashed(b"secret")})
+
+    async def told() -> None:
+        async with asyncio.timeout(PATIENCE_S), Node(mine):
+            reader, writer = await asyncio.open_connection(mine.client.host, mine.client.port)
+            writer.write(b"*2\r\n$4\r\nPING\r\n$7000000\r\n" + bytes(600 << 10))
+            assert b"before the password" in await reader.read()
+            writer.close()
+            reader, writer = await asyncio.open_connection(mine.client.host, mine.client.port)
+            writer.write(encode_command(("AUTH", "secret")) + encode_command(("PING", bytes(600 << 10))))
+            said = b"+OK\r\n$614400\r\n"
+            assert await reader.readexactly(len(said)) == said
+            writer.close()
+
+    asyncio.run(told())
+
+
 def test_only_so_many_passwords_wait_to_be_checked(
     settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, held_up: Event
 ) -> None:
