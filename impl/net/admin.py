@@ -8,6 +8,7 @@ are read by h11, one a connection, and none may be large or slow.
     GET  /status     what `STATUS` tells, in JSON
     GET  /metrics    for Prometheus
     GET  /backup     a backup (`impl.backup`) as a stream; with ?stale=1 also while nobody leads
+    HEAD ...         as GET, without the body; not of a backup
     POST /transfer?to=NODE   have another node lead
 """
 
@@ -45,6 +46,7 @@ class Request(NamedTuple):
 
     method: str
     path: str
+    """Empty if the target cannot be read."""
     query: dict[str, list[str]]
 
 
@@ -75,7 +77,8 @@ class Admin:
                 await self._back_up(connection, writer, stale="stale" in asked.query)
             else:
                 answer = asked if isinstance(asked, Answer) else self._answer(asked)
-                await _send(writer, _written(connection, answer))
+                is_head = isinstance(asked, Request) and asked.method == "HEAD"
+                await _send(writer, _written(connection, answer, bodiless=is_head))
         except OSError as error:
             log.warning("closed a connection: %s", str(error) or "nothing came for too long")
         finally:
@@ -104,14 +107,16 @@ class Admin:
 
     def _answer(self, asked: Request) -> Answer:
         match asked.method, asked.path:
-            case "GET", "/health":
+            case _, "":
+                return _said(400, error="the target has no path, as /health is one")
+            case (("GET" | "HEAD"), "/health"):
                 return _said(200, healthy=True)
-            case "GET", "/ready":
+            case (("GET" | "HEAD"), "/ready"):
                 leader = self._status().leader
                 return _said(200 if leader is not None else 503, ready=leader is not None, leader=leader)
-            case "GET", "/status":
+            case (("GET" | "HEAD"), "/status"):
                 return Answer(200, msgspec.json.encode(self._status()))
-            case "GET", "/metrics":
+            case (("GET" | "HEAD"), "/metrics"):
                 return Answer(200, exposition(self._status()), CONTENT_TYPE)
             case "POST", "/transfer":
                 return self._transferred(asked.query.get("to", [""])[0])
@@ -142,17 +147,24 @@ async def _asked(connection: h11.Connection, reader: asyncio.StreamReader) -> Re
             if event is h11.NEED_DATA:
                 connection.receive_data(await reader.read(4096))
             elif isinstance(event, h11.Request):
-                target = urlsplit(event.target.decode())
-                return Request(event.method.decode(), target.path, parse_qs(target.query))
+                return _request(event)
             else:
                 return Answer(400, b'{"error":"no request came"}')
     except h11.RemoteProtocolError as error:
         return _said(error.error_status_hint, error=str(error))
 
 
-def _written(connection: h11.Connection, answer: Answer) -> bytes:
+def _request(event: h11.Request) -> Request:
+    try:
+        target = urlsplit(event.target.decode())
+        return Request(event.method.decode(), target.path, parse_qs(target.query))
+    except ValueError:
+        return Request(event.method.decode(), "", {})
+
+
+def _written(connection: h11.Connection, answer: Answer, *, bodiless: bool = False) -> bytes:
     head = _head(connection, answer.code, answer.kind, ("content-length", str(len(answer.body))))
-    body = connection.send(h11.Data(data=answer.body))
+    body = None if bodiless else connection.send(h11.Data(data=answer.body))
     return b"".join(part or b"" for part in (head, body, connection.send(h11.EndOfMessage())))
 
 

@@ -15,23 +15,33 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Final
 
-from ..kv.commands import COMMANDS
+from ..kv.commands import COMMANDS, Spec
 from ..kv.machine import fault_of
 from ..kv.replies import OK, Failure, Reply
 from .commands_in import CommandReader
 from .conversation import converse
-from .errors import MalformedFrame
 from .front import Front, Queued, Then
-from .resp import OK_BYTES, Answerable, encode_reply
-from .stream import Stream, as_stream
+from .gateway import weight
+from .resp import OK_BYTES, Answerable, encode_reply, is_too_large, too_large
+from .stream import Stream, as_stream, watch
 
 IN_FLIGHT_MAX: Final = 2048
-"""Commands of one connection that are not answered; it is not read further meanwhile."""
+QUEUE_BYTES_MAX: Final = 16 << 20
+"""Commands of one connection that are not answered, and what those of them take that have not begun; it is not read
+further meanwhile."""
 
 READS_MAX: Final = 128
-"""Reads of one connection under way: what they find may be much larger than what asked for it."""
+"""Values that one connection has asked for and has not got: they may be much larger than what asked for them."""
+
+STRANGER_BYTES_MAX: Final = 512 << 10
+"""Of a command that is not whole, of a client that has not said the password."""
+
+SEND_BYTES: Final = 64 << 10
+"""An answer that is larger is not kept until others are there."""
 
 BUSY: Final = Failure("BUSY too many commands wait here; nothing was done, try again in a while")
+
+NOT_SENT: Final = Failure("NOTKEPT the command was applied, and its answer is too large to be sent")
 
 DISK_FULL: Final = Failure("BUSY the disk of this node is full; nothing was done, try another node")
 
@@ -52,11 +62,14 @@ class ClientConnection(asyncio.Protocol):
         self._others = others
         self._writing = 0
         self._reading = 0
+        self._values = 0
+        """How many they may be answered with, those included that were answered since nothing was under way."""
         self._then: Then | None = None
         self._task: asyncio.Future[None] | None = None
         self._held_up = False
         """Does an answer come that is neither a write's nor a read's?"""
         self._queue: deque[list[bytes]] = deque()
+        self._queued_bytes = 0
         self._out: list[bytes] = []
         self._reader = CommandReader()
         self._stream: Stream | None = None
@@ -67,6 +80,8 @@ class ClientConnection(asyncio.Protocol):
         self._congested = False
         self._complaint: str | None = None
         """Why what follows in the stream cannot be understood."""
+        self._ended = False
+        """Does the client say no more?"""
         self._closing = False
 
     # Commands in -------------------------------------------------------------------------
@@ -78,44 +93,66 @@ class ClientConnection(asyncio.Protocol):
             self.close()
             return
         self._others.add(self)
+        watch(self._stream)
 
     def data_received(self, data: bytes) -> None:
         if self._hears_no_more():
             return
         self._heard += 1
-        try:
-            for command in self._reader.feed(data):
-                command[0] = command[0].upper()
-                if self._queue or not self._start(command):
-                    self._queue.append(command)
-                if self._hears_no_more():
-                    return
-        except MalformedFrame as error:
-            self._refuse_protocol(str(error))
+        for command in self._reader.feed(data):
+            command[0] = command[0].upper()
+            if self._queue or not self._start(command):
+                self._queue.append(command)
+                self._queued_bytes += weight(command)
+            if self._hears_no_more():
+                return
+        if self._reader.complaint is not None:
+            self._refuse_protocol(self._reader.complaint)
+        elif not (self.trusted or self._held_up) and self._reader.waiting_bytes > STRANGER_BYTES_MAX:
+            self._refuse_protocol(f"more than {STRANGER_BYTES_MAX} bytes of a command before the password")
         if self._writing or self._reading:
             self.front.call_turn()
         if self._out:
             self._send()
         self._regulate()
 
+    def eof_received(self) -> bool:
+        """A client that says no more may listen still: it gets the answers to what it said. TLS cannot do that."""
+        self._ended = True
+        self._end_if_due()
+        is_tls = self._stream is None or self._stream.get_extra_info("sslcontext") is not None
+        return not (self._closing or is_tls)
+
     def _hears_no_more(self) -> bool:
         return self._closing or self._complaint is not None
 
     def _start(self, command: list[bytes]) -> bool:
         """Begin a command, if what is under way allows that; did it begin?"""
+        if self._congested:
+            return False
         if self.is_plain:
             spec = COMMANDS.get(command[0])
             if (spec is not None or command[0] == b"SESSION") and fault_of(command) is None:
+                values = _values_of(command, spec)
+                if values and not self._may_ask_for(values):
+                    return False
                 if spec is None or spec.writes or self._writing:
                     return not self._reading and self.write(command)
-                if self._reading >= READS_MAX or self._congested:
-                    return False
                 self._reading += 1
                 self.front.gateway.read(self, command)
                 return True
         if self._writing or self._reading or self._held_up:
             return False
         converse(self, command)
+        return True
+
+    def _may_ask_for(self, values: int) -> bool:
+        """May a command be answered with so many values more? Then they count."""
+        if not (self._writing or self._reading):
+            self._values = 0
+        elif self._values + values > READS_MAX:
+            return False
+        self._values += values
         return True
 
     @property
@@ -146,7 +183,10 @@ class ClientConnection(asyncio.Protocol):
         self.front.gateway.read(self, command)
 
     def say(self, reply: Answerable) -> None:
-        self._out.append(encode_reply(reply, self.version))
+        said = encode_reply(reply, self.version)
+        self._out.append(said)
+        if len(said) > SEND_BYTES:
+            self._send()
 
     def hold(self, reply: Awaitable[Answerable]) -> None:
         self._held_up = True
@@ -170,6 +210,8 @@ class ClientConnection(asyncio.Protocol):
 
     def answer(self, reply: Reply) -> None:
         """The gateway's answer to the oldest command that is under way."""
+        if is_too_large(reply):
+            reply = NOT_SENT if self._writing else too_large()
         if self._writing:
             self._writing -= 1
         else:
@@ -186,7 +228,7 @@ class ClientConnection(asyncio.Protocol):
         queue = self._queue
         if queue:
             while queue and not self._closing and self._start(queue[0]):
-                queue.popleft()
+                self._queued_bytes -= weight(queue.popleft())
             if self._writing or self._reading:
                 self.front.call_turn()
             self._send()
@@ -199,8 +241,10 @@ class ClientConnection(asyncio.Protocol):
         self._out.clear()
 
     def is_idle_too_long(self) -> bool:
-        """Was there an unfinished command, or no password yet, at the last time of asking, and nothing since?"""
-        suspicious = (self._reader.is_partial or not self.trusted) and not self._held_up
+        """Was there an unfinished command, or no password yet, at the last time of asking, and nothing since? What this
+        node does not read is not missed."""
+        is_late = self._reader.is_partial and not self._paused
+        suspicious = (is_late or not self.trusted) and not self._held_up
         too_long = suspicious and self._suspected == self._heard
         self._suspected = self._heard if suspicious else -1
         return too_long
@@ -219,16 +263,24 @@ class ClientConnection(asyncio.Protocol):
 
     def _end_if_due(self) -> None:
         under_way = self._queue or self._writing or self._reading or self._held_up
-        if self._complaint is not None and not under_way and not self._closing:
+        if under_way or self._closing:
+            return
+        if self._complaint is not None:
             self._out.append(b"-ERR Protocol error: %b\r\n" % self._complaint.encode())
+        if self._complaint is not None or self._ended:
             self.close()
 
     # Not too much of one client ----------------------------------------------------------
 
     def _regulate(self) -> None:
         """Read on, or do not, as much is under way or is not."""
-        busy = self._congested or len(self._queue) + self._writing + self._reading > IN_FLIGHT_MAX
-        if busy != self._paused and self._stream is not None and not self._closing:
+        busy = (
+            self._congested
+            or self._queued_bytes > QUEUE_BYTES_MAX
+            or len(self._queue) + self._writing + self._reading > IN_FLIGHT_MAX
+            or (self._held_up and not self.trusted)
+        )
+        if busy != self._paused and self._stream is not None and not (self._closing or self._ended):
             self._paused = busy
             (self._stream.pause_reading if busy else self._stream.resume_reading)()
 
@@ -248,3 +300,12 @@ class ClientConnection(asyncio.Protocol):
         self._queue.clear()
         if self._task is not None:
             self._task.cancel()
+
+
+def _values_of(command: list[bytes], spec: Spec | None) -> int:
+    """How many values the answer to a command may hold that it did not bring."""
+    if spec is None:
+        return _values_of(command[4:], COMMANDS.get(command[4])) if command[0] == b"SESSION" else READS_MAX
+    if spec.writes:
+        return int(command[0] == b"SET" and len(command) > 3)
+    return len(command) - 1

@@ -20,6 +20,7 @@ from ..kv.replies import OK, Failure, Reply, Word
 from ..passwords import is_right
 from .commands_in import COMMAND_BYTES_MAX
 from .front import Client, Queued
+from .resp import is_too_large, too_large
 
 Handler: TypeAlias = Callable[[Client, list[bytes]], None]
 
@@ -27,11 +28,17 @@ NO_AUTH: Final = Failure("NOAUTH Authentication required.")
 WRONG_PASSWORD: Final = Failure("WRONGPASS invalid username-password pair or user is disabled.")
 NO_PASSWORD: Final = Failure("ERR AUTH called without any password configured; are you sure it is needed?")
 NO_LEADER: Final = Failure("CLUSTERDOWN no leader is known here; try again in a while")
+TOO_MANY_PASSWORDS: Final = Failure("BUSY too many passwords wait to be checked; try again in a while")
 STOPPING: Final = Failure("CLUSTERDOWN this node stops; try another")
 SYNTAX: Final = Failure("ERR syntax error")
 QUEUED: Final = Word("QUEUED")
 TRANSACTION_MAX: Final = 4096
 """Commands in one transaction."""
+WATCHED_MAX: Final = 4096
+WATCHED_BYTES_MAX: Final = 1 << 20
+"""Keys that one client watches, and their bytes: they are part of its transaction."""
+PASSWORDS_MAX: Final = 64
+"""Passwords that wait to be checked, of all clients: the last then waits for some seconds."""
 
 SOFTWARE: Final = version_of("quorate")
 
@@ -138,6 +145,12 @@ def _watch(client: Client, command: list[bytes]) -> None:
     if bad is not None:
         client.say(bad)
         return
+    keys = {*client.watched, *command[1:]}
+    if len(keys) > WATCHED_MAX or sum(map(len, keys)) > WATCHED_BYTES_MAX:
+        client.say(
+            Failure(f"ERR at most {WATCHED_MAX} keys of {WATCHED_BYTES_MAX} bytes are watched at once")
+        )
+        return
 
     def then(versions: Reply) -> Reply:
         if not isinstance(versions, list):
@@ -219,10 +232,21 @@ def _authenticate(
         client.say(welcome() if user == b"default" and not password else NO_PASSWORD)
         return
 
+    front = client.front
+    if front.passwords_waiting >= PASSWORDS_MAX:
+        client.say(TOO_MANY_PASSWORDS)
+        client.close()
+        return
+    checking = asyncio.get_running_loop().run_in_executor(front.checker, is_right, password, known)
+    front.passwords_waiting += 1
+
+    def no_longer_waits(_: object) -> None:
+        front.passwords_waiting -= 1
+
+    checking.add_done_callback(no_longer_waits)
+
     async def checked() -> Reply | dict[str, Reply]:
-        right = await asyncio.get_running_loop().run_in_executor(
-            client.front.checker, is_right, password, known
-        )
+        right = await checking
         if not right or user != b"default":
             return WRONG_PASSWORD
         client.trusted = True
@@ -367,7 +391,8 @@ def _stale(client: Client, command: list[bytes]) -> None:
     if spec is None or spec.writes:
         client.say(Failure("ERR STALE stands before a command that reads"))
         return
-    client.say(fault(inner) or client.front.machine.read(inner))
+    said = fault(inner) or client.front.machine.read(inner)
+    client.say(too_large() if is_too_large(said) else said)
 
 
 _HANDLERS: Final[dict[bytes, Handler]] = {

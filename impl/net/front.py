@@ -44,6 +44,8 @@ class Front:
     clients_max: int = 4096
     closing: bool = False
     """The node stops: nothing new is begun."""
+    passwords_waiting: int = 0
+    """To be checked."""
     ids: count[int] = field(default_factory=lambda: count(1))
 
 

@@ -33,7 +33,8 @@ ROUNDS_MAX: Final = 2
 """Rounds of reads under way; what comes later makes one larger round."""
 
 OVERHEAD_BYTES: Final = 128
-"""What a command costs beside its own bytes, roughly."""
+PART_BYTES: Final = 48
+"""What a command costs beside its own bytes, and each of its parts, roughly."""
 
 NO_LEADER: Final = Failure("NOLEADER no leader took it in time; nothing was done, try again")
 UNCERTAIN: Final = Failure(
@@ -44,6 +45,11 @@ UNCERTAIN: Final = Failure(
 RESULT_LOST: Final = Failure(
     "UNCERTAIN this node was behind and took over another's state; the command was applied, its result is lost"
 )
+
+
+def weight(command: Command) -> int:
+    """How many bytes a command takes here, roughly."""
+    return OVERHEAD_BYTES + PART_BYTES * len(command) + sum(map(len, command))
 
 
 class Asker(Protocol):
@@ -144,7 +150,7 @@ class Gateway:
         """Take a command that goes through the log."""
         if not self._waiting:
             self._waiting_since_ms = self._now_ms
-        size = OVERHEAD_BYTES + sum(map(len, command))
+        size = weight(command)
         self._askers.append(asker)
         self._waiting.append(command)
         self._waiting_bytes += size
@@ -209,7 +215,7 @@ class Gateway:
         """How many commands of those that wait fit one batch, at least one, and their bytes."""
         total = 0
         for count, command in enumerate(self._waiting[:BATCH_COMMANDS_MAX]):
-            size = OVERHEAD_BYTES + sum(map(len, command))
+            size = weight(command)
             if count and total + size > BATCH_BYTES_MAX:
                 return count, total
             total += size

@@ -8,12 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from ..kv.replies import OK, Failure, Reply, Word
+from ..kv.replies import OK, Failure, Reply, Word, size_of
 
 Answerable: TypeAlias = "Reply | Mapping[str, Reply] | list[Answerable]"
 """A reply, or what only the server itself says: names and what they stand for."""
 
 OK_BYTES: Final = b"+OK\r\n"
+
+ANSWER_BYTES_MAX: Final = 64 << 20
+"""Of one answer: a short command may ask for any number of values."""
+
+
+def is_too_large(reply: Reply) -> bool:
+    """Must a reply not be sent?"""
+    return isinstance(reply, list) and size_of(reply) > ANSWER_BYTES_MAX
+
+
+def too_large() -> Failure:
+    """What whoever asks for so much is told, before it is built."""
+    return Failure(f"ERR the answer would have more than {ANSWER_BYTES_MAX} bytes")
 
 
 def encode_reply(reply: Answerable, version: int) -> bytes:

@@ -6,7 +6,12 @@ asyncio's own class will not do as a type to ask for: uvloop's transports are no
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol, runtime_checkable
+import socket
+from contextlib import suppress
+from typing import Any, Final, Protocol, runtime_checkable
+
+_WATCH: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 120_000}
+"""Seconds and numbers, the last in milliseconds: whoever says nothing at all for two minutes has vanished."""
 
 
 @runtime_checkable
@@ -34,3 +39,15 @@ def as_stream(transport: asyncio.BaseTransport) -> Stream:
     """A TCP connection's transport, as what it is."""
     assert isinstance(transport, Stream)
     return transport
+
+
+def watch(stream: Stream) -> None:
+    """Have the system end a connection whose other end vanished without a word, as far as it knows how."""
+    connection = stream.get_extra_info("socket")
+    if connection is None:
+        return
+    with suppress(OSError):  # it has ended already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _WATCH.items():
+            if (option := getattr(socket, name, None)) is not None:
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from quorate.impl.certificates import make_certificates
 from quorate.impl.client import Address, BadCommand, Client, NoAnswer, ask_status
 from quorate.impl.client.link import encode_command
 from quorate.impl.core.messages import Ballot, Heartbeat, MessageId
-from quorate.impl.net import peers
+from quorate.impl.net import conversation, peers
 from quorate.impl.net.cluster import LocalCluster
 from quorate.impl.net.framing import HELLO_BYTES_MAX, FrameDecoder, encode_frame
 from quorate.impl.net.node import Node
@@ -337,6 +338,86 @@ def test_a_client_needs_the_password(settings: MakeSettings) -> None:
             with pytest.raises(NoAnswer, match="NOAUTH") as caught:
                 await ask_status(mine.client)
             assert isinstance(caught.value.__cause__, BadCommand)
+
+    asyncio.run(told())
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """No password is checked until it is set."""
+    event = Event()
+
+    def is_right_late(password: bytes, kept: str) -> bool:
+        return event.wait(PATIENCE_S) and is_right(password, kept)
+
+    monkeypatch.setattr(conversation, "is_right", is_right_late)
+    yield event
+    event.set()
+
+
+def test_a_stranger_is_not_read_on_while_the_password_is_checked(
+    settings: MakeSettings, held_up: Event
+) -> None:
+    mine = settings("a", **QUICK, **{"clients.password": hashed(b"secret")})
+
+    async def told() -> None:
+        async with asyncio.timeout(PATIENCE_S), Node(mine) as node:
+            reader, writer = await asyncio.open_connection(mine.client.host, mine.client.port)
+            writer.write(encode_command(("AUTH", "secret")) + encode_command(("SELECT", 0)))
+            while not any(client._paused for client in node._clients):
+                await asyncio.sleep(0.005)
+            [client] = node._clients
+            for _ in range(100):
+                writer.write(encode_command(("PING",)) * 1000)
+                await asyncio.sleep(0)
+            assert len(client._queue) < 1000
+            held_up.set()
+            said = b"+OK\r\n+OK\r\n" + b"+PONG\r\n" * 100_000
+            assert await reader.readexactly(len(said)) == said
+            writer.close()
+
+    asyncio.run(told())
+
+
+def test_a_stranger_cannot_have_a_large_command_kept(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK, **{"clients.password": hashed(b"secret")})
+
+    async def told() -> None:
+        async with asyncio.timeout(PATIENCE_S), Node(mine):
+            reader, writer = await asyncio.open_connection(mine.client.host, mine.client.port)
+            writer.write(b"*2\r\n$4\r\nPING\r\n$7000000\r\n" + bytes(600 << 10))
+            assert b"before the password" in await reader.read()
+            writer.close()
+            reader, writer = await asyncio.open_connection(mine.client.host, mine.client.port)
+            writer.write(encode_command(("AUTH", "secret")) + encode_command(("PING", bytes(600 << 10))))
+            said = b"+OK\r\n$614400\r\n"
+            assert await reader.readexactly(len(said)) == said
+            writer.close()
+
+    asyncio.run(told())
+
+
+def test_only_so_many_passwords_wait_to_be_checked(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, held_up: Event
+) -> None:
+    monkeypatch.setattr(conversation, "PASSWORDS_MAX", 2)
+    mine = settings("a", **QUICK, **{"clients.password": hashed(b"secret")})
+
+    async def told() -> None:
+        async with asyncio.timeout(PATIENCE_S), Node(mine) as node:
+            ends = [await asyncio.open_connection(mine.client.host, mine.client.port) for _ in range(3)]
+            for number, (_, writer) in enumerate(ends):
+                writer.write(encode_command(("AUTH", "secret")))
+                while number < 2 and node._front.passwords_waiting <= number:
+                    await asyncio.sleep(0.005)
+            assert (await ends[2][0].read()).startswith(b"-BUSY too many passwords")
+            ends[1][1].transport.abort()  # whoever hangs up waits no more, once it was looked at
+            held_up.set()
+            assert await ends[0][0].readline() == b"+OK\r\n"
+            while node._front.passwords_waiting:
+                await asyncio.sleep(0.005)
+            for _, writer in ends:
+                writer.close()
 
     asyncio.run(told())
 

@@ -67,6 +67,14 @@ def numbers(batches: list[Batch]) -> list[int]:
     return [batch.number for batch in batches]
 
 
+def test_a_command_of_many_small_parts_weighs_what_it_takes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "BYTES_MAX", 20_000)
+    stage.gateway.write(Client(), [b"MSET", *[b"xy"] * 1000])
+    assert stage.gateway.is_full
+
+
 def test_what_waits_is_one_batch_and_is_answered_when_it_is_applied(stage: Stage) -> None:
     client, other = Client(), Client()
     stage.incr(client, 2)

@@ -102,6 +102,8 @@ def test_metrics_are_what_prometheus_reads(settings: MakeSettings) -> None:
         ("GET /transfer?to=b", 405),
         ("POST /transfer", 400),
         ("POST /transfer?to=a", 400),
+        ("GET http://[", 400),
+        ("GET ?x", 400),
         ("nonsense", 400),
     ],
 )
@@ -116,6 +118,26 @@ def test_what_cannot_be_answered_is_refused_with_the_reason(
         assert json.loads(body)["error"]
 
     with_admin(settings, "a", story)
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("/health", 200),
+        ("/ready", 503),
+        ("/metrics", 200),
+        ("/backup", 405),
+        ("/nowhere", 404),
+        ("http://[", 400),
+    ],
+)
+def test_head_is_answered_as_get_without_the_body(settings: MakeSettings, target: str, code: int) -> None:
+    """As load balancers and `curl -I` ask."""
+
+    async def story(node: Node, admin: Address) -> None:
+        assert await ask(admin, f"HEAD {target}") == (code, "")
+
+    with_admin(settings, "abc", story)
 
 
 def test_a_request_that_is_too_large_is_refused(settings: MakeSettings) -> None:

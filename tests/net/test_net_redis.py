@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -17,8 +18,9 @@ import redis
 
 from quorate.impl.client.link import encode_command
 from quorate.impl.kv.commands import KEY_BYTES_MAX, VALUE_BYTES_MAX
-from quorate.impl.net import commands_in
+from quorate.impl.net import clients, commands_in, conversation, resp
 from quorate.impl.net import gateway as gateway_module
+from quorate.impl.net.clients import ClientConnection
 from quorate.impl.net.cluster import LocalCluster
 from quorate.impl.net.node import Node
 from quorate.impl.settings import Settings
@@ -239,6 +241,26 @@ def test_redis_cli_is_answered(cluster: LocalCluster) -> None:
     assert "unknown command" in said("KEYS", "*")
 
 
+@pytest.mark.skipif(shutil.which("redis-benchmark") is None, reason="redis-tools is not installed")
+def test_redis_benchmark_says_a_command_as_a_line(cluster: LocalCluster) -> None:
+    port = str(cluster.clients[cluster.wait_for_leader()].port)
+    command = ["redis-benchmark", "-p", port, "-t", "ping", "-n", "200", "-c", "4", "--csv"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    assert '"PING_INLINE"' in done.stdout
+    assert "rror" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("redis-cli") is None, reason="redis-tools is not installed")
+def test_redis_cli_inserts_many_through_a_pipe(cluster: LocalCluster) -> None:
+    """It sends an empty line before its last command."""
+    port = str(cluster.clients[cluster.wait_for_leader()].port)
+    stream = b"".join(encode_command(("SET", "x", number)) for number in range(1000))
+    done = subprocess.run(
+        ["redis-cli", "-p", port, "--pipe"], input=stream, capture_output=True, timeout=PATIENCE_S, check=True
+    )
+    assert b"errors: 0, replies: 1000" in done.stdout
+
+
 # One node in this process ----------------------------------------------------------------
 
 
@@ -384,6 +406,18 @@ def test_what_cannot_be_understood_is_answered_behind_what_came_before(settings:
     with_node(mine, story)
 
 
+def test_what_came_before_an_error_in_the_same_packet_is_done_and_answered(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK)
+
+    async def story(_: Node) -> None:
+        wire = await Wire.dial(mine)
+        wire.writer.write(b"".join(encode_command(("INCR", "n")) for _ in range(3)) + b"*99999999\r\n")
+        said = (await wire.reader.read()).split(b"\r\n")
+        assert [line[:8] for line in said] == [b":1", b":2", b":3", b"-ERR Pro", b""]
+
+    with_node(mine, story)
+
+
 def test_what_stands_behind_quit_is_not_done(settings: MakeSettings) -> None:
     mine = settings("a", **QUICK)
 
@@ -439,3 +473,174 @@ def test_followers_send_clients_to_the_leader_if_they_are_told_to(tmp_path: Path
             assert client.execute_command("STALE", "GET", "x") is None
         with redis.Redis(host="127.0.0.1", port=cluster.clients[leader].port) as client:
             assert client.set("x", 1)
+
+
+# Not too much of one client --------------------------------------------------------------
+
+
+def the_connection(node: Node) -> ClientConnection:
+    [one] = node._clients
+    return one
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    while not is_so():
+        await asyncio.sleep(0.005)
+
+
+def test_a_client_whose_commands_must_wait_is_not_read_beyond_so_many_bytes(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of three nodes are not there, so whatever is taken waits."""
+    monkeypatch.setattr(gateway_module, "COMMANDS_MAX", 1)
+    monkeypatch.setattr(clients, "QUEUE_BYTES_MAX", 1 << 16)
+    mine = settings("abc", **QUICK, **{"clients.patience_ms": 600_000})
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        for _ in range(200):
+            wire.say("SET", "x", bytes(1 << 15))
+        connection = the_connection(node)
+        await until(lambda: connection._paused)
+        assert connection._queued_bytes < 2 << 20
+        wire.writer.transport.abort()
+
+    with_node(mine, story)
+
+
+def test_a_client_that_does_not_take_its_answers_has_no_more_found_for_it(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "READS_MAX", 4)
+    mine = settings("a", **QUICK)
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        value = bytes(1 << 16)
+        assert await wire.ask("SET", "k", value) == b"OK"
+        wire.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        wire.say("SET", "x", "1")
+        for _ in range(1000):
+            wire.say("GET", "k")
+        connection = the_connection(node)
+        await until(lambda: connection._congested and not (connection._writing or connection._reading))
+        assert connection._stream is not None
+        assert connection._stream.get_write_buffer_size() < 1 << 20  # type: ignore[attr-defined]
+        assert len(connection._queue) > 100
+        wire.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        assert await wire.hear() == b"OK"
+        assert {await wire.hear() for _ in range(1000)} == {value}
+
+    with_node(mine, story)
+
+
+def test_a_read_of_many_keys_counts_as_many_reads(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "READS_MAX", 10)
+    mine = settings("abc", **QUICK, **{"clients.patience_ms": 300})  # nobody leads
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        for _ in range(9):
+            wire.say("MGET", *"abcd")
+        await until(lambda: bool(node._clients and the_connection(node)._queue))
+        assert the_connection(node)._reading <= 2
+        assert all([str(await wire.hear()).startswith("NOLEADER") for _ in range(9)])
+
+    with_node(mine, story)
+
+
+def test_an_answer_that_is_too_large_is_refused_before_it_is_built(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resp, "ANSWER_BYTES_MAX", 10_000)
+    mine = settings("a", **QUICK)
+
+    async def story(_: Node) -> None:
+        wire = await Wire.dial(mine)
+        await wire.ask("SET", "k", bytes(6000))
+        assert await wire.ask("MGET", "k") == [bytes(6000)]
+        for command in (("MGET", "k", "k"), ("STALE", "MGET", "k", "k")):
+            assert str(await wire.ask(*command)) == "ERR the answer would have more than 10000 bytes"
+        for command in (("MULTI",), ("MGET", "k", "k"), ("SET", "x", "1")):
+            await wire.ask(*command)
+        assert str(await wire.ask("EXEC")).startswith("NOTKEPT the command was applied")
+        assert await wire.ask("GET", "x") == b"1"
+
+    with_node(mine, story)
+
+
+def test_only_so_many_keys_are_watched_at_once(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "WATCHED_MAX", 3)
+    monkeypatch.setattr(conversation, "WATCHED_BYTES_MAX", 100)
+    mine = settings("a", **QUICK)
+
+    async def story(_: Node) -> None:
+        wire = await Wire.dial(mine)
+        assert await wire.ask("WATCH", "a", "b") == b"OK"
+        assert await wire.ask("WATCH", "b", "c") == b"OK"
+        assert "at most 3 keys" in str(await wire.ask("WATCH", "d"))
+        assert await wire.ask("UNWATCH") == b"OK"
+        assert "of 100 bytes" in str(await wire.ask("WATCH", "k" * 101))
+
+    with_node(mine, story)
+
+
+def test_a_client_that_vanishes_without_a_word_is_noticed(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK)
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        assert await wire.ask("PING") == b"PONG"
+        stream = the_connection(node)._stream
+        assert stream is not None
+        theirs = stream.get_extra_info("socket")
+        assert theirs.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+            assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 120_000
+
+    with_node(mine, story)
+
+
+def test_a_command_that_the_node_does_not_read_on_is_not_late(settings: MakeSettings) -> None:
+    mine = settings("a", **QUICK)
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        value = bytes(1 << 18)
+        assert await wire.ask("SET", "k", value) == b"OK"
+        wire.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        get = encode_command(("GET", "k"))
+        wire.writer.write(get * 200 + get[:-5])
+        connection = the_connection(node)
+        await until(lambda: connection._congested and connection._reader.is_partial)
+        assert not any(connection.is_idle_too_long() for _ in range(3))
+        wire.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        wire.writer.write(get[-5:])
+        assert {await wire.hear() for _ in range(201)} == {value}
+
+    with_node(mine, story)
+
+
+@pytest.mark.parametrize("nodes", ["a", "ab"], ids=["done", "given up"])
+def test_a_client_that_says_no_more_gets_its_answers(settings: MakeSettings, nodes: str) -> None:
+    """Of two nodes one is not there, so nobody leads."""
+    mine = settings(nodes, **QUICK, **{"clients.patience_ms": 300})
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        for command in (("INCR", "n"), ("GET", "n"), ("PING",)):
+            wire.say(*command)
+        wire.writer.write_eof()
+        said = (await wire.reader.read()).split(b"\r\n")
+        if nodes == "a":
+            assert said == [b":1", b"$1", b"1", b"+PONG", b""]
+        else:
+            assert [line[:9] for line in said] == [b"-NOLEADER", b"-NOLEADER", b"+PONG", b""]
+        await until(lambda: not node._clients)
+
+    with_node(mine, story)
