@@ -254,6 +254,7 @@ class Driver:
                 self._step(Announce())
             return
         self._handed.clear()
+        self.gateway.is_held_up = False
         if status.leader is not None and status.leader != self._node and not self.gateway.is_idle:
             for number in self.gateway.rounds_due():
                 self._send(status.leader, AskIndex(number))
@@ -271,6 +272,7 @@ class Driver:
         """The batches that this node, leading, is to propose next, no more than it would take. Where there is no room
         for all, those of others and its own take turns."""
         room = self.replica.room
+        self.gateway.is_held_up = room == 0
         window = WINDOW_LEADING if self.replica.is_ready else 0
         due = self._take_handed(room) if self._others_go_first else []
         due += self.gateway.batches_due(window, room - len(due))

@@ -42,6 +42,8 @@ UNCERTAIN: Final = Failure(
 )
 
 
+NO_ROOM: Final = Failure("BUSY the leader takes no more for now; nothing was done, try again in a while")
+
 RESULT_LOST: Final = Failure(
     "UNCERTAIN this node was behind and took over another's state; the command was applied, its result is lost"
 )
@@ -107,6 +109,8 @@ class Gateway:
         """Writes taken so far."""
         self.queries = 0
         """Reads taken so far."""
+        self.is_held_up = False
+        """Does this node lead, and take no more for now?"""
         self.is_blocked = False
         """Is nothing new taken, for the disk is full?"""
         self.batches = 0
@@ -319,7 +323,7 @@ class Gateway:
 
     def _give_up_waiting(self) -> None:
         """No leader was ever given these: they can be forgotten."""
-        self._fail(self._askers, NO_LEADER)
+        self._fail(self._askers, NO_ROOM if self.is_held_up else NO_LEADER)
         self._held -= len(self._waiting)
         self._held_bytes -= self._waiting_bytes
         self._askers, self._waiting, self._waiting_bytes = [], [], 0

@@ -32,6 +32,7 @@ from quorate.impl.kv.machine import Batch, KeyValue, encode
 from quorate.impl.kv.replies import OK, Reply
 from quorate.impl.net.driver import Driver
 from quorate.impl.net.framing import payload_of
+from quorate.impl.net.gateway import NO_LEADER, NO_ROOM
 from quorate.impl.net.wire import AskIndex, Forward, TellIndex, decode_message
 from quorate.impl.storage import DiskFailed, DiskFull
 
@@ -423,6 +424,26 @@ def test_where_room_is_little_what_others_forward_and_what_is_asked_for_here_tak
     submitted = [event.requests for event in stage.events if isinstance(event, Submitted)]
     assert [len(requests) for requests in submitted] == [1, 1, 1, 1]
     assert [submitted[number][0][1] for number in (0, 2, 3)] == [first, second, third]
+
+
+def test_whoever_waits_for_room_at_a_leader_is_not_told_that_there_is_none() -> None:
+    async def story(stage: Stage) -> None:
+        stage.seen, stage.room = LEADING, 0
+        here = Client(stage)
+        stage.driver.start()
+        stage.driver.gateway.write(here, list(INCR))
+        stage.driver.call_turn()
+        await until(lambda: stage.driver.gateway.is_held_up)
+        stage.driver.gateway.tick(10**9)
+        assert here.replies == [NO_ROOM]
+        stage.seen = Status("follower", None, None, 0)
+        stage.driver.gateway.write(here, list(INCR))
+        stage.driver.call_turn()
+        await until(lambda: not stage.driver.gateway.is_held_up)
+        stage.driver.gateway.tick(2 * 10**9)
+        assert here.replies == [NO_ROOM, NO_LEADER]
+
+    run(lambda _: [], story)
 
 
 def test_what_is_forwarded_again_while_it_waits_is_proposed_once() -> None:
