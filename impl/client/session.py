@@ -33,7 +33,8 @@ from ..kv.machine import transaction
 from ..net.errors import BadCommand, NetError, NoAnswer, SessionLost
 from ..net.wire import NodeStatus
 from ..settings import Address
-from .link import Link, Part, encode_command
+from .checks import frame_of, name_of
+from .link import Link, Part, as_bytes
 
 IN_FLIGHT_MAX: Final = 1024
 """Commands that wait for an answer at once; more wait their turn."""
@@ -166,27 +167,26 @@ class Client:
 
         None, and nothing is done, if a key of `watched` has another version by then.
         """
-        whole = [[_bytes(part) for part in command] for command in commands]
+        whole = [[as_bytes(part) for part in command] for command in commands]
         reply = await self.write(*transaction(tuple((watched or {}).items()), whole))
         return cast("list[object] | None", reply)
 
     async def write(self, *parts: Part) -> object:
         """Have any command applied exactly once; what the state machine answered, as hiredis reads it."""
         async with self._room:
-            self._sequence += 1
-            number = self._sequence
-            frame = encode_command(("SESSION", self.name, number, self._raised_floor(), *parts))
+            number = self._sequence + 1
+            frame = frame_of(parts, ("SESSION", self.name, number, self._raised_floor(number)))
+            self._sequence = number
             return await self._answer_to(
-                _Pending(_name(parts), frame, number, asyncio.get_running_loop().create_future())
+                _Pending(name_of(parts), frame, number, asyncio.get_running_loop().create_future())
             )
 
     async def read(self, *parts: Part) -> object:
         """Ask for what a command that changes nothing finds."""
         async with self._room:
+            frame = frame_of(parts)
             return await self._answer_to(
-                _Pending(
-                    _name(parts), encode_command(parts), None, asyncio.get_running_loop().create_future()
-                )
+                _Pending(name_of(parts), frame, None, asyncio.get_running_loop().create_future())
             )
 
     async def _answer_to(self, pending: _Pending) -> object:
@@ -207,9 +207,9 @@ class Client:
             if pending.number is not None:
                 del self._writes[pending.number]
 
-    def _raised_floor(self) -> int:
+    def _raised_floor(self, number: int) -> int:
         """Every number below it is answered, or was given up."""
-        lowest = next(iter(self._writes), self._sequence)
+        lowest = next(iter(self._writes), number)
         if lowest - self._floor >= FLOOR_STEP:
             self._floor = lowest
         return self._floor
@@ -303,14 +303,6 @@ class Client:
                 pending.answered.set_exception(kind(f"{pending.name} of client {self.name}: {text}"))
         elif not pending.answered.done():
             pending.answered.set_result(reply)
-
-
-def _name(parts: Sequence[Part]) -> str:
-    return " ".join(_bytes(part).decode("utf-8", "backslashreplace")[:32] for part in parts[:2])
-
-
-def _bytes(part: Part) -> bytes:
-    return part if isinstance(part, bytes) else str(part).encode()
 
 
 async def ask_status(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import hiredis
@@ -11,7 +11,9 @@ import pytest
 
 from quorate.impl.client import BadCommand, BlockingClient, Client, NoAnswer, SessionLost, ask_status
 from quorate.impl.client import session as client_module
+from quorate.impl.client.link import Part
 from quorate.impl.client.session import FLOOR_STEP
+from quorate.impl.kv.machine import transaction
 from quorate.impl.kv.replies import Failure, Reply
 from quorate.impl.net.cluster import free_ports
 from quorate.impl.net.resp import encode_reply
@@ -253,6 +255,49 @@ def test_a_command_that_the_cluster_refuses_is_the_callers_fault() -> None:
             await client.get("x")
 
     run({"a": lambda count, _: Failure("ERR too odd")}, story)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("SET", b"k" * 4097, "v"), "a key has more than 4096 bytes"),
+        (("SET", "k", b"v" * (9 << 20)), "a value has more than 1048576 bytes"),
+        (("MSET", *[b"k", b"v" * (1 << 20)] * 8), "a command has more than 8388608 bytes"),
+        (("DEL", *[b"k"] * 65535), "a command has more than 65536 parts"),
+        (("SET", "k"), "wrong number of arguments"),
+        (transaction((), [[b"SET", b"k", b"v" * (2 << 20)]]), "a value has more than 1048576 bytes"),
+        ((), "a command has a name"),
+    ],
+)
+def test_what_no_node_takes_is_refused_before_it_is_sent(command: Sequence[Part], said: str) -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        with pytest.raises(BadCommand, match=said):
+            await client.write(*command)
+        assert await client.write("INCR", "x") == b"x"
+        assert numbers(nodes["a"]) == [1]
+
+    run({"a": answer}, story)
+
+
+def test_a_command_as_large_as_may_be_is_sent() -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        await client.write("MSET", *[b"k", b"v" * ((1 << 20) - 64)] * 8)
+        assert len(nodes["a"].asked) == 1
+
+    run({"a": answer}, story)
+
+
+def test_a_node_that_understands_no_more_has_answered_nothing() -> None:
+    """What it says of the stream is no answer to the command that waits longest."""
+
+    def once(count: int, command: list[bytes]) -> Reply:
+        return answer(count, command) if count > 1 else Failure("ERR Protocol error: too odd")
+
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        assert await client.write("INCR", "x") == b"x"
+        assert numbers(nodes["a"]) == [1, 1]
+
+    run({"a": once}, story)
 
 
 @pytest.mark.parametrize("code", ["NOSESSION", "ANSWERED"])
