@@ -34,13 +34,13 @@ from ..net.errors import BadCommand, NetError, NoAnswer, SessionLost
 from ..net.wire import NodeStatus
 from ..settings import Address
 from .checks import frame_of, name_of
-from .link import Link, Part, as_bytes
+from .link import Link, Part, as_bytes, encode_command
 
 IN_FLIGHT_MAX: Final = 1024
 """Commands that wait for an answer at once; more wait their turn."""
 
-FLOOR_STEP: Final = 1024
-"""The session's floor is raised in such steps, for raising it costs the state machine a pass over the session."""
+OPENING: Final = 1
+"""The number in the session of what begins it: nothing is done, so no harm if that is done twice."""
 
 PAUSE_S_MIN: Final = 0.02
 PAUSE_S_MAX: Final = 0.5
@@ -104,12 +104,14 @@ class Client:
         self._at = self._order[0]
         self._password = password
         self._tls = tls
-        self._sequence = 0
+        self._sequence = OPENING
+        self._is_open = False
+        """Did a node answer the opening? All else in the session is sent after that."""
+        self._opening: _Pending | None = None
         self._writes: dict[int, _Pending] = {}
         """Those in flight, in the order of their numbers."""
         self._pending: dict[_Pending, None] = {}
         """All that is in flight, in the order in which it was started."""
-        self._floor = 1
         self._room = asyncio.Semaphore(in_flight_max)
         self._link: Link | None = None
         self._linking: asyncio.Task[None] | None = None
@@ -175,8 +177,11 @@ class Client:
         """Have any command applied exactly once; what the state machine answered, as hiredis reads it."""
         async with self._room:
             number = self._sequence + 1
-            frame = frame_of(parts, ("SESSION", self.name, number, self._raised_floor(number)))
+            floor = next(iter(self._writes), number)  # whatever is below it was answered, or given up
+            frame = frame_of(parts, ("SESSION", self.name, number, floor))
             self._sequence = number
+            if not self._is_open and self._opening is None:
+                self._open()
             return await self._answer_to(
                 _Pending(name_of(parts), frame, number, asyncio.get_running_loop().create_future())
             )
@@ -193,7 +198,8 @@ class Client:
         self._pending[pending] = None
         if pending.number is not None:
             self._writes[pending.number] = pending
-        self._send(pending)
+        if self._opening is None:
+            self._send(pending)
         try:
             async with asyncio.timeout(self.timeout_s):
                 return await pending.answered
@@ -207,12 +213,22 @@ class Client:
             if pending.number is not None:
                 del self._writes[pending.number]
 
-    def _raised_floor(self, number: int) -> int:
-        """Every number below it is answered, or was given up."""
-        lowest = next(iter(self._writes), number)
-        if lowest - self._floor >= FLOOR_STEP:
-            self._floor = lowest
-        return self._floor
+    def _open(self) -> None:
+        """Begin the session, with floor 1, alone. What follows has a greater floor, so it is refused should the session
+        be forgotten; with floor 1 it would begin it anew, and might be applied twice."""
+        frame = encode_command(opening_of(self.name))
+        opening = _Pending("to begin the session", frame, OPENING, asyncio.get_running_loop().create_future())
+        self._pending[opening] = None
+        self._send(opening)
+        self._opening = opening
+        opening.answered.add_done_callback(lambda answered: self._opened(opening, answered))
+
+    def _opened(self, opening: _Pending, answered: asyncio.Future[object]) -> None:
+        """Send what waited for that. If it was refused, so is the rest, and whoever comes next tries again."""
+        del self._pending[opening]
+        self._opening = None
+        self._is_open = not answered.cancelled() and answered.exception() is None
+        self._send_pending()
 
     # The link ----------------------------------------------------------------------------
 
@@ -225,6 +241,14 @@ class Client:
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush, link)
         self._unsent += link.send(pending.frame, lambda reply: self._take(link, pending, reply))
+
+    def _send_pending(self) -> None:
+        """Send all that is not answered, as far as the opening if that is among it."""
+        for pending in self._pending:
+            if not pending.answered.done():
+                self._send(pending)
+            if pending is self._opening:
+                return
 
     def _flush(self, link: Link) -> None:
         unsent, self._unsent = self._unsent, bytearray()
@@ -248,8 +272,7 @@ class Client:
             await self._greet(link, node)
             greetings = link.replies
             self._link = link
-            for pending in self._pending:
-                self._send(pending)
+            self._send_pending()
             reason = await self._heard_out(link)
         except (OSError, TimeoutError) as error:
             reason = str(error) or "no connection in time"
@@ -303,6 +326,12 @@ class Client:
                 pending.answered.set_exception(kind(f"{pending.name} of client {self.name}: {text}"))
         elif not pending.answered.done():
             pending.answered.set_result(reply)
+
+
+def opening_of(session: str) -> list[bytes]:
+    """The command that begins a session."""
+    number = b"%d" % OPENING
+    return [b"SESSION", session.encode(), number, number, *transaction((), ())]
 
 
 async def ask_status(

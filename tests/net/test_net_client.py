@@ -12,8 +12,7 @@ import pytest
 from quorate.impl.client import BadCommand, BlockingClient, Client, NoAnswer, SessionLost, ask_status
 from quorate.impl.client import session as client_module
 from quorate.impl.client.link import Part
-from quorate.impl.client.session import FLOOR_STEP
-from quorate.impl.kv.machine import transaction
+from quorate.impl.kv.machine import Batch, KeyValue, encode, transaction
 from quorate.impl.kv.replies import Failure, Reply
 from quorate.impl.net.cluster import free_ports
 from quorate.impl.net.resp import encode_reply
@@ -41,6 +40,9 @@ class FakeNode:
         self.behaviour = behaviour
         self.leader = leader
         self.asked: list[list[bytes]] = []
+        self.opened: list[list[bytes]] = []
+        """What begins a session; it is answered as `opening` says."""
+        self.opening: Behaviour = lambda count, command: []
         self.greeted = 0
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -77,8 +79,15 @@ class FakeNode:
             return {"server": b"quorate"}
         if command[0] == b"LEADER":
             return [None if self.leader is None else self.leader.encode(), b"127.0.0.1:1"]
+        if is_opening(command):
+            self.opened.append(command)
+            return self.opening(len(self.opened), command)
         self.asked.append(command)
         return self.behaviour(len(self.asked), command)
+
+
+def is_opening(command: list[bytes]) -> bool:
+    return command[0] == b"SESSION" and command[2] == b"1"
 
 
 def answer(count: int, command: list[bytes]) -> Reply:
@@ -167,7 +176,7 @@ def test_without_a_leader_the_client_asks_the_others_until_there_is_one() -> Non
 
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
         assert await client.write("INCR", "x") == b"x"
-        assert set(asked) == {b"1"}
+        assert set(asked) == {b"2"}
         assert min(len(node.asked) for node in nodes.values()) >= 2
 
     run({"a": later, "b": later, "c": later}, story)
@@ -180,7 +189,7 @@ def test_what_says_nothing_about_a_command_is_asked_again_under_its_number(code:
 
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
         assert await client.write("INCR", "x") == b"x"
-        assert numbers(nodes["a"]) == [1, 1, 1]
+        assert numbers(nodes["a"]) == [2, 2, 2]
 
     run({"a": once}, story)
 
@@ -193,7 +202,7 @@ def test_a_broken_connection_makes_the_client_ask_again_in_order_under_the_same_
         nodes["a"].behaviour = answer
         nodes["a"].hang_up()
         assert await waiting == [str(number).encode() for number in range(20)]
-        assert numbers(nodes["a"]) == [*range(1, 21), *range(1, 21)]
+        assert numbers(nodes["a"]) == [*range(2, 22), *range(2, 22)]
         assert {command[1] for command in nodes["a"].asked} == {client.name.encode()}
 
     run({"a": silence}, story)
@@ -274,7 +283,7 @@ def test_what_no_node_takes_is_refused_before_it_is_sent(command: Sequence[Part]
         with pytest.raises(BadCommand, match=said):
             await client.write(*command)
         assert await client.write("INCR", "x") == b"x"
-        assert numbers(nodes["a"]) == [1]
+        assert numbers(nodes["a"]) == [2]
 
     run({"a": answer}, story)
 
@@ -295,7 +304,7 @@ def test_a_node_that_understands_no_more_has_answered_nothing() -> None:
 
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
         assert await client.write("INCR", "x") == b"x"
-        assert numbers(nodes["a"]) == [1, 1]
+        assert numbers(nodes["a"]) == [2, 2]
 
     run({"a": once}, story)
 
@@ -323,25 +332,87 @@ def test_many_commands_are_in_flight_but_no_more_than_the_limit() -> None:
     run({"a": silence}, story, in_flight_max=10)
 
 
-def test_the_floor_rises_in_steps_and_never_above_a_write_that_waits() -> None:
+def test_the_floor_rises_with_every_command_and_never_above_a_write_that_waits() -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
         nodes["a"].behaviour = answer
-        for _ in range(FLOOR_STEP):
+        for _ in range(3):
             await client.write("INCR", "x")
         nodes["a"].behaviour = silence
-        stuck = asyncio.create_task(client.write("INCR", "x"))
-        others = [asyncio.create_task(client.write("INCR", "x")) for _ in range(FLOOR_STEP)]
-        while len(nodes["a"].asked) < 2 * FLOOR_STEP + 1:
+        waiting = [asyncio.create_task(client.write("INCR", "x")) for _ in range(3)]
+        while len(nodes["a"].asked) < 6:
             await asyncio.sleep(0.01)
-        floors = [int(command[3]) for command in nodes["a"].asked]
-        assert set(floors) == {1, FLOOR_STEP + 1}
+        assert [int(command[3]) for command in nodes["a"].asked] == [2, 3, 4, 5, 5, 5]
         nodes["a"].behaviour = answer
         nodes["a"].hang_up()
-        await asyncio.gather(stuck, *others)
+        await asyncio.gather(*waiting)
         await client.write("INCR", "x")
-        assert int(nodes["a"].asked[-1][3]) == 2 * FLOOR_STEP + 2
+        assert int(nodes["a"].asked[-1][3]) == 8
 
-    run({"a": silence}, story, in_flight_max=2 * FLOOR_STEP)
+    run({"a": silence}, story)
+
+
+def test_a_session_that_was_forgotten_is_lost_and_its_first_write_not_applied_twice() -> None:
+    machine = KeyValue(sessions_max=1)
+
+    def applied(count: int, command: list[bytes]) -> Reply:
+        said = machine.apply(machine.applied + 1, encode(Batch("a", machine.applied + 1, [command])))
+        assert said is not None
+        return said.replies[0]
+
+    def applied_in_silence(count: int, command: list[bytes]) -> SilenceType:
+        applied(count, command)
+        return SILENCE
+
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        nodes["a"].opening = applied
+        writing = asyncio.create_task(client.increment("n"))
+        while not nodes["a"].asked:
+            await asyncio.sleep(0.01)
+        applied(0, [b"SESSION", b"another", b"1", b"1", b"SET", b"x", b"1"])
+        nodes["a"].behaviour = applied
+        nodes["a"].hang_up()
+        with pytest.raises(SessionLost):
+            await writing
+        assert machine.read([b"GET", b"n"]) == b"1"
+
+    run({"a": applied_in_silence}, story)
+
+
+def test_what_is_started_while_the_session_begins_is_sent_behind_that_in_order() -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        nodes["a"].opening = silence
+        first = asyncio.create_task(client.get("0"))
+        waiting = [asyncio.create_task(client.write("INCR", "1")), asyncio.create_task(client.get("2"))]
+        while not nodes["a"].opened:
+            await asyncio.sleep(0.01)
+        waiting.append(asyncio.create_task(client.write("INCR", "3")))
+        await asyncio.sleep(0.05)
+        assert [command[1] for command in nodes["a"].asked] == [b"0"]
+        assert await first == b"0"
+        nodes["a"].opening = lambda count, command: []
+        nodes["a"].hang_up()
+        assert await asyncio.gather(*waiting) == [b"1", b"2", b"3"]
+        assert [command[0] for command in nodes["a"].asked] == [b"GET", b"SESSION", b"GET", b"SESSION"]
+        assert [int(command[3]) for command in nodes["a"].asked if len(command) > 2] == [2, 2]
+        await client.write("INCR", "4")
+        assert [command[2:4] for command in nodes["a"].opened] == [[b"1", b"1"]] * 2
+
+    run({"a": answer}, story)
+
+
+def test_a_session_that_may_not_begin_is_begun_by_the_next_write() -> None:
+    def refused(count: int, command: list[bytes]) -> Reply:
+        return Failure("NOAUTH who are you?")
+
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        nodes["a"].opening = refused
+        with pytest.raises(BadCommand, match="NOAUTH"):
+            await client.write("INCR", "x")
+        nodes["a"].opening = nodes["a"].behaviour = answer
+        assert await client.write("INCR", "x") == b"x"
+        assert len(nodes["a"].opened) == 2
+
+    run({"a": refused}, story)
 
 
 def test_a_client_needs_somebody_to_ask() -> None:
