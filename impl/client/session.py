@@ -274,7 +274,7 @@ class Client:
             self._link = link
             self._send_pending()
             reason = await self._heard_out(link)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:
             reason = str(error) or "no connection in time"
         finally:
             self._link = None
@@ -298,8 +298,7 @@ class Client:
             greeting = await link.ask("HELLO", 3, *credentials)
             if isinstance(greeting, hiredis.ReplyError):
                 raise ConnectionError(f"it refuses this client: {greeting}")
-            leader, _ = cast("tuple[bytes | None, bytes | None]", await link.ask("LEADER"))
-        name = None if leader is None else leader.decode()
+            name = _leader_in(await link.ask("LEADER"))
         if name is None or name == node or name not in self._nodes:
             return
         self._at = name
@@ -326,6 +325,13 @@ class Client:
                 pending.answered.set_exception(kind(f"{pending.name} of client {self.name}: {text}"))
         elif not pending.answered.done():
             pending.answered.set_result(reply)
+
+
+def _leader_in(said: object) -> str | None:
+    """Who leads, as an answer to LEADER says. Raises ConnectionError if that is none."""
+    if isinstance(said, list) and len(said) == 2 and isinstance(said[0], bytes | None):
+        return None if said[0] is None else said[0].decode("utf-8", "replace")
+    raise ConnectionError(f"it does not say who leads: {str(said)[:100]}")
 
 
 def opening_of(session: str) -> list[bytes]:

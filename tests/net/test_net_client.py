@@ -43,6 +43,8 @@ class FakeNode:
         self.opened: list[list[bytes]] = []
         """What begins a session; it is answered as `opening` says."""
         self.opening: Behaviour = lambda count, command: []
+        self.says_of_leader: Reply = None
+        """Instead of `leader`."""
         self.greeted = 0
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -78,7 +80,7 @@ class FakeNode:
             self.greeted += 1
             return {"server": b"quorate"}
         if command[0] == b"LEADER":
-            return [None if self.leader is None else self.leader.encode(), b"127.0.0.1:1"]
+            return self.says_of_leader or [self.leader and self.leader.encode(), b"127.0.0.1:1"]
         if is_opening(command):
             self.opened.append(command)
             return self.opening(len(self.opened), command)
@@ -230,6 +232,19 @@ def test_a_node_that_talks_nonsense_is_left_for_the_next() -> None:
         return encode_reply(command[1], 3)
 
     run({"a": nonsense, "b": sense}, story)
+
+
+@pytest.mark.parametrize(
+    "said", [Failure("ERR unknown command 'LEADER'"), b"text", [b"a"], [1, 2], [b"\xff", None]]
+)
+def test_who_does_not_say_who_leads_does_not_keep_the_client_from_the_others(said: Reply) -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        nodes["a"].says_of_leader = said
+        nodes["a"].behaviour = no_leader
+        client._at = "a"
+        assert await client.get("x") == b"x"
+
+    run({"a": answer, "b": answer}, story)
 
 
 def test_time_that_is_up_is_a_clear_error() -> None:
