@@ -236,7 +236,7 @@ class Client:
         """Send with whatever else is sent in this turn of the event loop; without a link nothing is lost, for a new one
         begins with all that is pending."""
         link = self._link
-        if link is None:
+        if link is None or link.ended.done():
             return
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush, link)

@@ -247,6 +247,28 @@ def test_who_does_not_say_who_leads_does_not_keep_the_client_from_the_others(sai
     run({"a": answer, "b": answer}, story)
 
 
+def test_nothing_more_goes_to_a_node_that_has_refused_a_command() -> None:
+    """It might be taken there, and so overtake the one that was refused."""
+
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        await client.write("INCR", "0")
+        link = client._link
+        assert link is not None
+        waiting = [asyncio.create_task(client.write("INCR", "1"))]
+        while not link.ended.done():
+            await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(client.write("INCR", "2")))
+        await asyncio.sleep(0)
+        assert not link.is_waiting
+        nodes["a"].behaviour = answer
+        assert await asyncio.gather(*waiting) == [b"1", b"2"]
+
+    def once(count: int, command: list[bytes]) -> Reply:
+        return answer(count, command) if count != 2 else no_leader(count, command)
+
+    run({"a": once}, story)
+
+
 def test_time_that_is_up_is_a_clear_error() -> None:
     async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
         with pytest.raises(
