@@ -81,8 +81,9 @@ class _Pending:
 class Client:
     """One session with a cluster. `timeout_s` bounds every command that is in flight, retries included.
 
-    Every method that asks the cluster raises NoAnswer when the time is up (a write may have been applied, or may yet
-    be), BadCommand when the cluster refuses the command, and SessionLost when it no longer knows the session.
+    Every method that asks the cluster raises NoAnswer when the time is up or the client is left (a write may have been
+    applied, or may yet be), BadCommand when the cluster refuses the command or would, and SessionLost when it no longer
+    knows the session.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Client:
         self._password = password
         self._tls = tls
         self._sequence = OPENING
+        self._is_closed = False
         self._is_open = False
         """Did a node answer the opening? All else in the session is sent after that."""
         self._opening: _Pending | None = None
@@ -127,8 +129,10 @@ class Client:
             self._linking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._linking
+        self._is_closed = True
         for pending in self._pending:
-            pending.answered.cancel()
+            if not pending.answered.done():
+                pending.answered.set_exception(self._no_answer(pending, ": the client was closed"))
 
     # Commands ----------------------------------------------------------------------------
 
@@ -180,8 +184,6 @@ class Client:
             floor = next(iter(self._writes), number)  # whatever is below it was answered, or given up
             frame = frame_of(parts, ("SESSION", self.name, number, floor))
             self._sequence = number
-            if not self._is_open and self._opening is None:
-                self._open()
             return await self._answer_to(
                 _Pending(name_of(parts), frame, number, asyncio.get_running_loop().create_future())
             )
@@ -195,23 +197,29 @@ class Client:
             )
 
     async def _answer_to(self, pending: _Pending) -> object:
-        self._pending[pending] = None
+        if self._is_closed:
+            raise NoAnswer(f"{pending.name} of client {self.name}: the client was closed; nothing was sent")
         if pending.number is not None:
+            if not self._is_open and self._opening is None:
+                self._open()
             self._writes[pending.number] = pending
+        self._pending[pending] = None
         if self._opening is None:
             self._send(pending)
         try:
             async with asyncio.timeout(self.timeout_s):
                 return await pending.answered
         except TimeoutError:
-            raise NoAnswer(
-                f"{pending.name} of client {self.name} had no answer within {self.timeout_s:g} s "
-                f"({self._last_complaint})" + ("" if pending.number is None else "; it may have been applied")
-            ) from None
+            why = f" had no answer within {self.timeout_s:g} s ({self._last_complaint})"
+            raise self._no_answer(pending, why) from None
         finally:
             del self._pending[pending]
             if pending.number is not None:
                 del self._writes[pending.number]
+
+    def _no_answer(self, pending: _Pending, why: str) -> NoAnswer:
+        doubt = "" if pending.number is None else "; it may have been applied"
+        return NoAnswer(f"{pending.name} of client {self.name}{why}{doubt}")
 
     def _open(self) -> None:
         """Begin the session, with floor 1, alone. What follows has a greater floor, so it is refused should the session

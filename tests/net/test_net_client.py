@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
+from threading import Thread
 from typing import Any
 
 import hiredis
@@ -470,3 +472,52 @@ def test_the_blocking_client_asks_the_same(monkeypatch: pytest.MonkeyPatch) -> N
         await asyncio.to_thread(block)
 
     run({"a": answer}, story)
+
+
+def test_whoever_waits_when_a_client_is_left_is_told() -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        async with Client({"a": nodes["a"].address}, timeout_s=PATIENCE_S, in_flight_max=2) as left:
+            waiting = [asyncio.create_task(left.write("INCR", "x")) for _ in range(3)]
+            while len(nodes["a"].asked) < 2:
+                await asyncio.sleep(0.01)
+        said = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(error) for error in said] == [NoAnswer] * 3
+        assert ["may have been applied" in str(error) for error in said] == [True, True, False]
+
+    run({"a": silence}, story)
+
+
+def test_every_thread_that_waits_when_the_blocking_client_is_left_is_told() -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        said: list[BaseException] = []
+        blocking = BlockingClient({"a": nodes["a"].address}, timeout_s=PATIENCE_S)
+        blocking._client._room = asyncio.Semaphore(2)
+
+        def ask() -> None:
+            try:
+                blocking.increment("x")
+            except BaseException as error:
+                said.append(error)
+
+        def block() -> None:
+            threads = [Thread(target=ask, daemon=True) for _ in range(5)]
+            with blocking:
+                for thread in threads:
+                    thread.start()
+                while len(nodes["a"].asked) < 2:
+                    time.sleep(0.01)
+            ask()
+            for thread in threads:
+                thread.join(PATIENCE_S / 2)
+
+        await asyncio.to_thread(block)
+        assert [type(error) for error in said] == [NoAnswer] * 6
+
+    run({"a": silence}, story)
+
+
+def test_the_blocking_client_is_refused_before_it_is_entered() -> None:
+    blocking = BlockingClient({"a": Address(host="127.0.0.1", port=1)})
+    with pytest.raises(NoAnswer, match="not open"):
+        blocking.get("x")
+    blocking._loop.close()
