@@ -30,7 +30,7 @@ import msgspec
 
 from ...decoding import UNREADABLE
 from ..kv.machine import transaction
-from ..net.errors import BadCommand, NetError, NoAnswer, SessionLost
+from ..net.errors import AnswerLost, BadCommand, NetError, NoAnswer, SessionLost
 from ..net.wire import NodeStatus
 from ..settings import Address
 from .checks import frame_of, name_of
@@ -52,6 +52,9 @@ AGAIN: Final = frozenset(("BUSY", "CLUSTERDOWN", "MOVED", "NOLEADER", "UNCERTAIN
 """Failures that say nothing about the command: ask again, elsewhere or later."""
 
 LOST: Final = frozenset(("NOSESSION", "ANSWERED"))
+
+_KINDS: Final[Mapping[str, type[NetError]]] = {**dict.fromkeys(LOST, SessionLost), "NOTKEPT": AnswerLost}
+"""Of the other failures; any that is not here is a BadCommand."""
 
 
 class Item(NamedTuple):
@@ -82,8 +85,8 @@ class Client:
     """One session with a cluster. `timeout_s` bounds every command that is in flight, retries included.
 
     Every method that asks the cluster raises NoAnswer when the time is up or the client is left (a write may have been
-    applied, or may yet be), BadCommand when the cluster refuses the command or would, and SessionLost when it no longer
-    knows the session.
+    applied, or may yet be), BadCommand when the cluster refuses the command or would, AnswerLost when it was applied
+    and its answer is gone, and SessionLost when the cluster no longer knows the session.
     """
 
     def __init__(
@@ -329,7 +332,7 @@ class Client:
             if code in AGAIN:
                 link.end(f"it said: {text}")
             elif not pending.answered.done():
-                kind = SessionLost if code in LOST else BadCommand
+                kind = _KINDS.get(code, BadCommand)
                 pending.answered.set_exception(kind(f"{pending.name} of client {self.name}: {text}"))
         elif not pending.answered.done():
             pending.answered.set_result(reply)

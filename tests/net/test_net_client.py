@@ -11,10 +11,18 @@ from typing import Any
 import hiredis
 import pytest
 
-from quorate.impl.client import BadCommand, BlockingClient, Client, NoAnswer, SessionLost, ask_status
+from quorate.impl.client import (
+    AnswerLost,
+    BadCommand,
+    BlockingClient,
+    Client,
+    NoAnswer,
+    SessionLost,
+    ask_status,
+)
 from quorate.impl.client import session as client_module
 from quorate.impl.client.link import Part
-from quorate.impl.kv.machine import Batch, KeyValue, encode, transaction
+from quorate.impl.kv.machine import NOT_KEPT, Batch, KeyValue, encode, transaction
 from quorate.impl.kv.replies import Failure, Reply
 from quorate.impl.net.cluster import free_ports
 from quorate.impl.net.resp import encode_reply
@@ -355,6 +363,14 @@ def test_a_session_that_is_gone_is_said_so(code: str) -> None:
             await client.increment("x")
 
     run({"a": lambda count, _: Failure(f"{code} begin a new one")}, story)
+
+
+def test_an_answer_that_was_not_kept_is_told_from_a_command_that_was_refused() -> None:
+    async def story(client: Client, nodes: dict[str, FakeNode]) -> None:
+        with pytest.raises(AnswerLost, match="the command was applied"):
+            await client.increment("x")
+
+    run({"a": lambda count, _: NOT_KEPT}, story)
 
 
 def test_many_commands_are_in_flight_but_no_more_than_the_limit() -> None:
