@@ -35,6 +35,9 @@ BUSY: Final = Failure("BUSY too many commands wait here; nothing was done, try a
 
 DISK_FULL: Final = Failure("BUSY the disk of this node is full; nothing was done, try another node")
 
+NOTHING_DONE: Final = frozenset(("BUSY", "CLUSTERDOWN", "MOVED", "NOLEADER"))
+"""Refusals after which a command is asked again."""
+
 log = logging.getLogger("quorate.clients")
 
 
@@ -54,6 +57,8 @@ class ClientConnection(asyncio.Protocol):
         self._reading = 0
         self._then: Then | None = None
         self._task: asyncio.Future[None] | None = None
+        self._in_session = False
+        """Did it ever name a session? Then what it asks for is to be applied in order, also if it has to ask again."""
         self._held_up = False
         """Does an answer come that is neither a write's nor a read's?"""
         self._queue: deque[list[bytes]] = deque()
@@ -103,6 +108,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _start(self, command: list[bytes]) -> bool:
         """Begin a command, if what is under way allows that; did it begin?"""
+        if command[0] == b"SESSION":
+            self._in_session = True
         if self.is_plain:
             spec = COMMANDS.get(command[0])
             if (spec is not None or command[0] == b"SESSION") and fault_of(command) is None:
@@ -147,6 +154,7 @@ class ClientConnection(asyncio.Protocol):
 
     def say(self, reply: Answerable) -> None:
         self._out.append(encode_reply(reply, self.version))
+        self._end_if_refused(reply)
 
     def hold(self, reply: Awaitable[Answerable]) -> None:
         self._held_up = True
@@ -179,6 +187,8 @@ class ClientConnection(asyncio.Protocol):
                 self.say(then(reply))
                 return
         self._out.append(OK_BYTES if reply is OK else encode_reply(reply, self.version))
+        if self._in_session:
+            self._end_if_refused(reply)
 
     def flush(self) -> None:
         """Send the replies, and begin what waited for them."""
@@ -221,6 +231,11 @@ class ClientConnection(asyncio.Protocol):
         under_way = self._queue or self._writing or self._reading or self._held_up
         if self._complaint is not None and not under_way and not self._closing:
             self._out.append(b"-ERR Protocol error: %b\r\n" % self._complaint.encode())
+            self.close()
+
+    def _end_if_refused(self, reply: Answerable) -> None:
+        """In a session, take nothing behind a command that will be asked again: it would be applied before that."""
+        if self._in_session and isinstance(reply, Failure) and reply.text.partition(" ")[0] in NOTHING_DONE:
             self.close()
 
     # Not too much of one client ----------------------------------------------------------
