@@ -18,7 +18,7 @@ import hiredis
 
 from ...impl.client import Address, BadCommand, Client, NoAnswer, SessionLost
 from ...impl.client.link import Link
-from ...impl.client.session import AGAIN
+from ...impl.client.session import AGAIN, OPENING, opening_of
 from ...impl.kv.commands import COMMANDS
 from ...impl.kv.machine import transaction_of
 from ...impl.kv.replies import OK, Failure, Reply
@@ -132,7 +132,8 @@ class _SessionClient(_Caller):
 
     async def run(self) -> None:
         async with Client(self._load.addresses, timeout_s=self.patience_s) as self._client:
-            self._written = 0
+            self.begin(opening_of(self._client.name))
+            self._written = OPENING
             await super().run()
 
     async def ask(self, command: list[bytes], *, writes: bool) -> bool:

@@ -1,12 +1,13 @@
 """For programs that use a cluster: `Client` for asyncio, `BlockingClient` for everything else."""
 
-from ..net.errors import BadCommand, NoAnswer, SessionLost
+from ..net.errors import AnswerLost, BadCommand, NoAnswer, SessionLost
 from ..settings import Address
 from .blocking import BlockingClient
 from .session import Client, Item, Swap, ask_status
 
 __all__ = [
     "Address",
+    "AnswerLost",
     "BadCommand",
     "BlockingClient",
     "Client",

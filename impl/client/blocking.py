@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Final, Self, TypeVar
 
+from ..net.errors import NoAnswer
 from ..settings import Address
 from .link import Part
 from .session import Client, Item, Swap
@@ -37,14 +38,21 @@ class BlockingClient:
         self._loop: Final = asyncio.new_event_loop()
         self._client: Final = Client(nodes, timeout_s=timeout_s, password=password, tls=tls)
         self._thread = Thread(target=self._loop.run_forever, name=f"client {self._client.name}", daemon=True)
+        self._lock: Final = Lock()
+        """Whatever is asked for comes before the client is left, or is refused."""
+        self._is_open = False
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._is_open = True
         self._wait_for(self._client.__aenter__())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._wait_for(self._client.__aexit__())
+        with self._lock:
+            self._is_open = False
+            leaving = asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
+        leaving.result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -92,4 +100,15 @@ class BlockingClient:
         return self._wait_for(self._client.read(*parts))
 
     def _wait_for(self, asked: Coroutine[Any, Any, Answer]) -> Answer:
-        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        with self._lock:
+            if not self._is_open:
+                asked.close()
+                raise NoAnswer(f"client {self._client.name} is not open: use it within its `with`")
+            waiting = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        return waiting.result()
+
+    async def _leave(self) -> None:
+        """Be done with the cluster, and let every thread that waits know."""
+        await self._client.__aexit__()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)

@@ -15,8 +15,16 @@ import hiredis
 from ..net.stream import Stream, as_stream
 
 Part: TypeAlias = bytes | str | int
+MISUNDERSTOOD: Final = "ERR Protocol error"
+"""What a node says when it cannot understand what follows. That ends the link: it answers no command."""
+
 Taker: TypeAlias = Callable[[object], None]
 """Takes the reply to one command: what hiredis makes of it."""
+
+
+def as_bytes(part: Part) -> bytes:
+    """A part as it goes over the wire: text as UTF-8, a number in digits."""
+    return part if isinstance(part, bytes) else str(part).encode()
 
 
 def encode_command(parts: Iterable[Part]) -> bytes:
@@ -84,6 +92,9 @@ class Link(asyncio.Protocol):
             while (reply := self._reader.gets()) is not False:
                 if not self._takers:
                     self.end(f"it said what nobody asked for: {reply!r:.100}")
+                    return
+                if isinstance(reply, hiredis.ReplyError) and str(reply).startswith(MISUNDERSTOOD):
+                    self.end(f"it said: {reply}")
                     return
                 self.replies += 1
                 self._takers.popleft()(reply)

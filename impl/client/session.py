@@ -30,16 +30,17 @@ import msgspec
 
 from ...decoding import UNREADABLE
 from ..kv.machine import transaction
-from ..net.errors import BadCommand, NetError, NoAnswer, SessionLost
+from ..net.errors import AnswerLost, BadCommand, NetError, NoAnswer, SessionLost
 from ..net.wire import NodeStatus
 from ..settings import Address
-from .link import Link, Part, encode_command
+from .checks import frame_of, name_of
+from .link import Link, Part, as_bytes, encode_command
 
 IN_FLIGHT_MAX: Final = 1024
 """Commands that wait for an answer at once; more wait their turn."""
 
-FLOOR_STEP: Final = 1024
-"""The session's floor is raised in such steps, for raising it costs the state machine a pass over the session."""
+OPENING: Final = 1
+"""The number in the session of what begins it: nothing is done, so no harm if that is done twice."""
 
 PAUSE_S_MIN: Final = 0.02
 PAUSE_S_MAX: Final = 0.5
@@ -51,6 +52,9 @@ AGAIN: Final = frozenset(("BUSY", "CLUSTERDOWN", "MOVED", "NOLEADER", "UNCERTAIN
 """Failures that say nothing about the command: ask again, elsewhere or later."""
 
 LOST: Final = frozenset(("NOSESSION", "ANSWERED"))
+
+_KINDS: Final[Mapping[str, type[NetError]]] = {**dict.fromkeys(LOST, SessionLost), "NOTKEPT": AnswerLost}
+"""Of the other failures; any that is not here is a BadCommand."""
 
 
 class Item(NamedTuple):
@@ -80,8 +84,9 @@ class _Pending:
 class Client:
     """One session with a cluster. `timeout_s` bounds every command that is in flight, retries included.
 
-    Every method that asks the cluster raises NoAnswer when the time is up (a write may have been applied, or may yet
-    be), BadCommand when the cluster refuses the command, and SessionLost when it no longer knows the session.
+    Every method that asks the cluster raises NoAnswer when the time is up or the client is left (a write may have been
+    applied, or may yet be), BadCommand when the cluster refuses the command or would, AnswerLost when it was applied
+    and its answer is gone, and SessionLost when the cluster no longer knows the session.
     """
 
     def __init__(
@@ -103,12 +108,15 @@ class Client:
         self._at = self._order[0]
         self._password = password
         self._tls = tls
-        self._sequence = 0
+        self._sequence = OPENING
+        self._is_closed = False
+        self._is_open = False
+        """Did a node answer the opening? All else in the session is sent after that."""
+        self._opening: _Pending | None = None
         self._writes: dict[int, _Pending] = {}
         """Those in flight, in the order of their numbers."""
         self._pending: dict[_Pending, None] = {}
         """All that is in flight, in the order in which it was started."""
-        self._floor = 1
         self._room = asyncio.Semaphore(in_flight_max)
         self._link: Link | None = None
         self._linking: asyncio.Task[None] | None = None
@@ -124,8 +132,10 @@ class Client:
             self._linking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._linking
+        self._is_closed = True
         for pending in self._pending:
-            pending.answered.cancel()
+            if not pending.answered.done():
+                pending.answered.set_exception(self._no_answer(pending, ": the client was closed"))
 
     # Commands ----------------------------------------------------------------------------
 
@@ -166,53 +176,70 @@ class Client:
 
         None, and nothing is done, if a key of `watched` has another version by then.
         """
-        whole = [[_bytes(part) for part in command] for command in commands]
+        whole = [[as_bytes(part) for part in command] for command in commands]
         reply = await self.write(*transaction(tuple((watched or {}).items()), whole))
         return cast("list[object] | None", reply)
 
     async def write(self, *parts: Part) -> object:
         """Have any command applied exactly once; what the state machine answered, as hiredis reads it."""
         async with self._room:
-            self._sequence += 1
-            number = self._sequence
-            frame = encode_command(("SESSION", self.name, number, self._raised_floor(), *parts))
+            number = self._sequence + 1
+            floor = next(iter(self._writes), number)  # whatever is below it was answered, or given up
+            frame = frame_of(parts, ("SESSION", self.name, number, floor))
+            self._sequence = number
             return await self._answer_to(
-                _Pending(_name(parts), frame, number, asyncio.get_running_loop().create_future())
+                _Pending(name_of(parts), frame, number, asyncio.get_running_loop().create_future())
             )
 
     async def read(self, *parts: Part) -> object:
         """Ask for what a command that changes nothing finds."""
         async with self._room:
+            frame = frame_of(parts)
             return await self._answer_to(
-                _Pending(
-                    _name(parts), encode_command(parts), None, asyncio.get_running_loop().create_future()
-                )
+                _Pending(name_of(parts), frame, None, asyncio.get_running_loop().create_future())
             )
 
     async def _answer_to(self, pending: _Pending) -> object:
-        self._pending[pending] = None
+        if self._is_closed:
+            raise NoAnswer(f"{pending.name} of client {self.name}: the client was closed; nothing was sent")
         if pending.number is not None:
+            if not self._is_open and self._opening is None:
+                self._open()
             self._writes[pending.number] = pending
-        self._send(pending)
+        self._pending[pending] = None
+        if self._opening is None:
+            self._send(pending)
         try:
             async with asyncio.timeout(self.timeout_s):
                 return await pending.answered
         except TimeoutError:
-            raise NoAnswer(
-                f"{pending.name} of client {self.name} had no answer within {self.timeout_s:g} s "
-                f"({self._last_complaint})" + ("" if pending.number is None else "; it may have been applied")
-            ) from None
+            why = f" had no answer within {self.timeout_s:g} s ({self._last_complaint})"
+            raise self._no_answer(pending, why) from None
         finally:
             del self._pending[pending]
             if pending.number is not None:
                 del self._writes[pending.number]
 
-    def _raised_floor(self) -> int:
-        """Every number below it is answered, or was given up."""
-        lowest = next(iter(self._writes), self._sequence)
-        if lowest - self._floor >= FLOOR_STEP:
-            self._floor = lowest
-        return self._floor
+    def _no_answer(self, pending: _Pending, why: str) -> NoAnswer:
+        doubt = "" if pending.number is None else "; it may have been applied"
+        return NoAnswer(f"{pending.name} of client {self.name}{why}{doubt}")
+
+    def _open(self) -> None:
+        """Begin the session, with floor 1, alone. What follows has a greater floor, so it is refused should the session
+        be forgotten; with floor 1 it would begin it anew, and might be applied twice."""
+        frame = encode_command(opening_of(self.name))
+        opening = _Pending("to begin the session", frame, OPENING, asyncio.get_running_loop().create_future())
+        self._pending[opening] = None
+        self._send(opening)
+        self._opening = opening
+        opening.answered.add_done_callback(lambda answered: self._opened(opening, answered))
+
+    def _opened(self, opening: _Pending, answered: asyncio.Future[object]) -> None:
+        """Send what waited for that. If it was refused, so is the rest, and whoever comes next tries again."""
+        del self._pending[opening]
+        self._opening = None
+        self._is_open = not answered.cancelled() and answered.exception() is None
+        self._send_pending()
 
     # The link ----------------------------------------------------------------------------
 
@@ -220,11 +247,19 @@ class Client:
         """Send with whatever else is sent in this turn of the event loop; without a link nothing is lost, for a new one
         begins with all that is pending."""
         link = self._link
-        if link is None:
+        if link is None or link.ended.done():
             return
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush, link)
         self._unsent += link.send(pending.frame, lambda reply: self._take(link, pending, reply))
+
+    def _send_pending(self) -> None:
+        """Send all that is not answered, as far as the opening if that is among it."""
+        for pending in self._pending:
+            if not pending.answered.done():
+                self._send(pending)
+            if pending is self._opening:
+                return
 
     def _flush(self, link: Link) -> None:
         unsent, self._unsent = self._unsent, bytearray()
@@ -248,10 +283,9 @@ class Client:
             await self._greet(link, node)
             greetings = link.replies
             self._link = link
-            for pending in self._pending:
-                self._send(pending)
+            self._send_pending()
             reason = await self._heard_out(link)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:
             reason = str(error) or "no connection in time"
         finally:
             self._link = None
@@ -275,8 +309,7 @@ class Client:
             greeting = await link.ask("HELLO", 3, *credentials)
             if isinstance(greeting, hiredis.ReplyError):
                 raise ConnectionError(f"it refuses this client: {greeting}")
-            leader, _ = cast("tuple[bytes | None, bytes | None]", await link.ask("LEADER"))
-        name = None if leader is None else leader.decode()
+            name = _leader_in(await link.ask("LEADER"))
         if name is None or name == node or name not in self._nodes:
             return
         self._at = name
@@ -299,18 +332,23 @@ class Client:
             if code in AGAIN:
                 link.end(f"it said: {text}")
             elif not pending.answered.done():
-                kind = SessionLost if code in LOST else BadCommand
+                kind = _KINDS.get(code, BadCommand)
                 pending.answered.set_exception(kind(f"{pending.name} of client {self.name}: {text}"))
         elif not pending.answered.done():
             pending.answered.set_result(reply)
 
 
-def _name(parts: Sequence[Part]) -> str:
-    return " ".join(_bytes(part).decode("utf-8", "backslashreplace")[:32] for part in parts[:2])
+def _leader_in(said: object) -> str | None:
+    """Who leads, as an answer to LEADER says. Raises ConnectionError if that is none."""
+    if isinstance(said, list) and len(said) == 2 and isinstance(said[0], bytes | None):
+        return None if said[0] is None else said[0].decode("utf-8", "replace")
+    raise ConnectionError(f"it does not say who leads: {str(said)[:100]}")
 
 
-def _bytes(part: Part) -> bytes:
-    return part if isinstance(part, bytes) else str(part).encode()
+def opening_of(session: str) -> list[bytes]:
+    """The command that begins a session."""
+    number = b"%d" % OPENING
+    return [b"SESSION", session.encode(), number, number, *transaction((), ())]
 
 
 async def ask_status(

@@ -13,7 +13,8 @@ until the client says that it needs it no more (`floor`), so a command that is a
 applied once and answered alike. Numbers may arrive in any order.
 
 Sessions are kept for the `SESSIONS_MAX` clients that spoke last. A client that sleeps through as many others finds its
-session gone and is refused, unless none of its commands was answered before: exactly once ends there.
+session gone and is refused, for a session begins with floor 1 alone. Exactly once holds for what has a greater floor:
+so a client begins with a command that may be applied twice, and goes on with floor 2 when that is answered.
 """
 
 from __future__ import annotations
@@ -95,9 +96,17 @@ class Session:
         self.bytes += size
 
     def forget_below(self, floor: int) -> None:
-        """Drop the answers that the client needs no more."""
-        if floor > self.floor:
-            self.floor = floor
+        """Drop the answers that the client needs no more. One that raises its floor with every command costs no more
+        each time than there is to drop."""
+        if floor <= self.floor:
+            return
+        passed = range(self.floor, floor)
+        self.floor = floor
+        if 2 * len(passed) < len(self.answers):
+            for number in passed:
+                if number in self.answers:
+                    self.bytes -= size_of(self.answers.pop(number))
+        else:
             self.answers = {number: answer for number, answer in self.answers.items() if number >= floor}
             self.bytes = sum(map(size_of, self.answers.values()))
 

@@ -45,6 +45,9 @@ NOT_SENT: Final = Failure("NOTKEPT the command was applied, and its answer is to
 
 DISK_FULL: Final = Failure("BUSY the disk of this node is full; nothing was done, try another node")
 
+NOTHING_DONE: Final = frozenset(("BUSY", "CLUSTERDOWN", "MOVED", "NOLEADER"))
+"""Refusals after which a command is asked again."""
+
 log = logging.getLogger("quorate.clients")
 
 
@@ -66,6 +69,8 @@ class ClientConnection(asyncio.Protocol):
         """How many they may be answered with, those included that were answered since nothing was under way."""
         self._then: Then | None = None
         self._task: asyncio.Future[None] | None = None
+        self._in_session = False
+        """Did it ever name a session? Then what it asks for is to be applied in order, also if it has to ask again."""
         self._held_up = False
         """Does an answer come that is neither a write's nor a read's?"""
         self._queue: deque[list[bytes]] = deque()
@@ -130,6 +135,8 @@ class ClientConnection(asyncio.Protocol):
         """Begin a command, if what is under way allows that; did it begin?"""
         if self._congested:
             return False
+        if command[0] == b"SESSION":
+            self._in_session = True
         if self.is_plain:
             spec = COMMANDS.get(command[0])
             if (spec is not None or command[0] == b"SESSION") and fault_of(command) is None:
@@ -187,6 +194,7 @@ class ClientConnection(asyncio.Protocol):
         self._out.append(said)
         if len(said) > SEND_BYTES:
             self._send()
+        self._end_if_refused(reply)
 
     def hold(self, reply: Awaitable[Answerable]) -> None:
         self._held_up = True
@@ -221,6 +229,8 @@ class ClientConnection(asyncio.Protocol):
                 self.say(then(reply))
                 return
         self._out.append(OK_BYTES if reply is OK else encode_reply(reply, self.version))
+        if self._in_session:
+            self._end_if_refused(reply)
 
     def flush(self) -> None:
         """Send the replies, and begin what waited for them."""
@@ -268,6 +278,11 @@ class ClientConnection(asyncio.Protocol):
         if self._complaint is not None:
             self._out.append(b"-ERR Protocol error: %b\r\n" % self._complaint.encode())
         if self._complaint is not None or self._ended:
+            self.close()
+
+    def _end_if_refused(self, reply: Answerable) -> None:
+        """In a session, take nothing behind a command that will be asked again: it would be applied before that."""
+        if self._in_session and isinstance(reply, Failure) and reply.text.partition(" ")[0] in NOTHING_DONE:
             self.close()
 
     # Not too much of one client ----------------------------------------------------------

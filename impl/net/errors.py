@@ -34,5 +34,9 @@ class SessionLost(NetError):
     """The cluster has forgotten this client's session, so that it cannot tell whether a command was applied."""
 
 
+class AnswerLost(NetError):
+    """A command was applied, once, and its answer is lost: it was too large to be kept for asking again."""
+
+
 class ClusterError(NetError):
     """A local cluster did not start, or did not do in time what was asked of it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import ItemsView
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -17,12 +19,13 @@ from quorate.impl.kv.machine import (
     TOO_MANY,
     Batch,
     KeyValue,
+    Session,
     decode,
     encode,
     fault_of,
     transaction,
 )
-from quorate.impl.kv.replies import OK, Failure, Reply
+from quorate.impl.kv.replies import OK, Failure, Reply, size_of
 
 
 class Client:
@@ -248,6 +251,33 @@ def test_a_session_whose_answers_are_large_is_told_to_raise_its_floor(
     thaw(freeze(client.machine).parts(), here)
     assert here.sessions[b"s"].bytes == client.machine.sessions[b"s"].bytes
     assert here.sessions[b"s"].bytes > 600
+
+
+@pytest.mark.parametrize("step", [1, 2, 40])
+def test_a_floor_that_rises_by_a_little_or_by_much_drops_what_is_below_it(client: Client, step: int) -> None:
+    for number in range(1, 121):
+        floor = max(1, (number - 30) // step * step)
+        client.say("SESSION", "s", number, floor, "PUT", "x", "y" * number)
+        session = client.machine.sessions[b"s"]
+        assert list(session.answers) == list(range(floor, number + 1))
+        assert session.bytes == sum(map(size_of, session.answers.values()))
+
+
+def test_a_floor_that_rises_with_every_command_costs_no_pass_over_the_session() -> None:
+    class Counted(dict[int, Reply]):
+        passes = 0
+
+        def items(self) -> ItemsView[int, Reply]:
+            Counted.passes += 1
+            return super().items()
+
+    session = Session()
+    session.answers = Counted()
+    for number in range(1, 2001):
+        session.forget_below(max(1, number - 1000))
+        session.keep(number, number)
+    assert Counted.passes == 0
+    assert list(session.answers) == list(range(1000, 2001))
 
 
 def test_a_session_that_keeps_too_much_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

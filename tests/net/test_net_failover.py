@@ -70,7 +70,7 @@ def check_everything(
             assert items[f"{client.name}/{number}".encode()][0] == b"%d" % number
     batches = [batch for _, value in logs["a"] if (batch := decode(value)) is not None]
     asked = {tuple(command[1:3]) for batch in batches for command in batch.commands}
-    assert len(asked) == 2 * total
+    assert len(asked) == CLIENTS + 2 * total, "a session is begun, and then has each command once"
 
 
 def test_a_leader_killed_in_mid_stream_loses_no_acknowledged_command_and_doubles_none(

@@ -333,6 +333,40 @@ def test_a_node_that_is_full_says_so_and_loses_nothing(
     with_node(mine, story)
 
 
+@pytest.mark.parametrize(
+    ("code", "flags", "commands_max"),
+    [
+        ("BUSY", {"clients.patience_ms": 60000}, 0),
+        ("NOLEADER", {"clients.patience_ms": 100}, 10),
+        ("CLUSTERDOWN", {"clients.redirect": True}, 10),
+    ],
+)
+def test_behind_a_command_of_a_session_that_is_refused_nothing_is_taken(
+    settings: MakeSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    flags: dict[str, Any],
+    commands_max: int,
+) -> None:
+    """It would be applied before the one that was refused, which is asked again. Two of three nodes are not there."""
+    monkeypatch.setattr(gateway_module, "COMMANDS_MAX", commands_max)
+    mine = settings("abc", **QUICK, **flags)
+
+    async def story(node: Node) -> None:
+        wire = await Wire.dial(mine)
+        for number in (1, 2):
+            wire.say("SESSION", "s", number, 1, "INCR", "n")
+        said = []
+        with pytest.raises(ConnectionError):
+            while True:
+                said.append(str(await wire.hear()))
+                wire.say("SESSION", "s", 3, 1, "INCR", "n")
+        assert all(one.startswith(code) for one in said)
+        assert node.status().waiting == 0
+
+    with_node(mine, story)
+
+
 def test_commands_without_a_quorum_are_told_in_time_that_nothing_was_done(settings: MakeSettings) -> None:
     mine = settings("abc", **QUICK, **{"clients.patience_ms": 100})
 
