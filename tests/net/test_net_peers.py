@@ -291,7 +291,7 @@ def test_the_transport_of_another_event_loop_will_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "noise", [b"GET / HTTP/1.1\r\n\r\n", encode_frame(b"\xc1"), b"*1\r\n:1\r\n", b"*0\r\n"]
+    "noise", [b"POST / HTTP/1.1\r\n\r\n", encode_frame(b"\xc1"), b"*1\r\n:1\r\n", b"*-1\r\n"]
 )
 def test_noise_at_the_client_port_ends_that_connection_and_nothing_else(
     settings: MakeSettings, noise: bytes
