@@ -1,18 +1,15 @@
-"""What a client says to its connection rather than to the keys: greetings, transactions, questions about the server.
+"""What a client says to its connection rather than to the keys: greetings, passwords, transactions.
 
 It does not know sockets, batches or who leads. A command gets here alone: nothing of its connection is under way.
-Commands of Redis are answered as Redis answers them, or refused by name; what is ours is LEADER, STATUS, STALE and
-SESSION.
+Commands of Redis are answered as Redis answers them, or refused by name; what is asked about the server is in
+`questions`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from importlib.metadata import version as version_of
-from typing import Final, TypeAlias
-
-import msgspec
+from typing import Final
 
 from ..kv.commands import COMMANDS, fault, shown
 from ..kv.machine import fault_of, transaction
@@ -20,9 +17,7 @@ from ..kv.replies import OK, Failure, Reply, Word
 from ..passwords import is_right
 from .commands_in import COMMAND_BYTES_MAX
 from .front import Client, Queued
-from .resp import is_too_large, too_large
-
-Handler: TypeAlias = Callable[[Client, list[bytes]], None]
+from .questions import QUESTIONS, SOFTWARE, Handler
 
 NO_AUTH: Final = Failure("NOAUTH Authentication required.")
 WRONG_PASSWORD: Final = Failure("WRONGPASS invalid username-password pair or user is disabled.")
@@ -39,8 +34,6 @@ WATCHED_BYTES_MAX: Final = 1 << 20
 """Keys that one client watches, and their bytes: they are part of its transaction."""
 PASSWORDS_MAX: Final = 64
 """Passwords that wait to be checked, of all clients: the last then waits for some seconds."""
-
-SOFTWARE: Final = version_of("quorate")
 
 
 def converse(client: Client, command: list[bytes]) -> None:
@@ -281,138 +274,18 @@ def _select(client: Client, command: list[bytes]) -> None:
     client.say(OK if command[1:] == [b"0"] else Failure("ERR DB index is out of range: there is only 0"))
 
 
-# Questions -------------------------------------------------------------------------------
-
-
-def _client(client: Client, command: list[bytes]) -> None:
-    match [part.upper() for part in command[1:2]], command[2:]:
-        case [b"ID"], []:
-            client.say(client.id)
-        case [b"GETNAME"], []:
-            client.say(client.name.encode() or None)
-        case [b"SETNAME"], [name]:
-            client.name = name.decode("utf-8", "replace")
-            client.say(OK)
-        case [b"SETINFO"], [_, _]:
-            client.say(OK)
-        case [b"INFO"], []:
-            client.say(f"id={client.id} name={client.name} resp={client.version}\n".encode())
-        case _:
-            what = shown(b" ".join(command[:2]))
-            client.say(
-                Failure(f"ERR unknown subcommand of '{what}'; there are ID, GETNAME, SETNAME, SETINFO, INFO")
-            )
-
-
-def _command(client: Client, command: list[bytes]) -> None:
-    match [part.upper() for part in command[1:2]]:
-        case []:
-            client.say([_described(name) for name in COMMANDS])
-        case [b"COUNT"]:
-            client.say(len(COMMANDS))
-        case [b"INFO"]:
-            names = [name.upper() for name in command[2:]]
-            client.say([_described(name) if name in COMMANDS else None for name in names])
-        case [b"DOCS"]:
-            client.say({})
-        case _:
-            client.say(Failure("ERR unknown subcommand of 'command'; there are COUNT, INFO, DOCS"))
-
-
-def _described(name: bytes) -> Reply:
-    spec = COMMANDS[name]
-    fixed = spec.count_min == spec.count_max
-    flags: list[Reply] = [Word("write" if spec.writes else "readonly")]
-    return [name.lower(), spec.count_min if fixed else -spec.count_min, flags, *spec.keys]
-
-
-def _config(client: Client, command: list[bytes]) -> None:
-    """Only GET, and only what tools ask for before they begin."""
-    if len(command) < 3 or command[1].upper() != b"GET":
-        client.say(Failure("ERR only CONFIG GET is known here; settings are in the node's file"))
-        return
-    known = {
-        "appendonly": b"yes",
-        "save": b"",
-        "databases": b"1",
-        "maxclients": b"%d" % client.front.clients_max,
-    }
-    asked = [name.decode("utf-8", "replace").lower() for name in command[2:]]
-    client.say({name: known[name] for name in asked if name in known})
-
-
-def _info(client: Client, _: list[bytes]) -> None:
-    status = client.front.status()
-    sections: dict[str, dict[str, object]] = {
-        "Server": {
-            "quorate_version": SOFTWARE,
-            "redis_mode": "standalone",
-            "node": status.node,
-            "boot": status.boot,
-        },
-        "Clients": {"connected_clients": status.connections, "waiting_commands": status.waiting},
-        "Replication": {
-            "role": "master" if status.role == "leader" else "slave",
-            "quorate_role": status.role,
-            "leader": status.leader or "",
-            "leader_address": status.leader_address or "",
-            "promised": "" if status.promised is None else f"{status.promised[0]}.{status.promised[1]}",
-            "committed": status.committed,
-            "applied": status.applied,
-        },
-        "Stats": {"writes": status.commands, "reads": status.queries, "synced_batches": status.batches},
-        "Keyspace": {"db0": f"keys={status.keys},expires=0,avg_ttl=0"},
-    }
-    lines = [
-        line
-        for title, facts in sections.items()
-        for line in (f"# {title}", *(f"{name}:{value}" for name, value in facts.items()), "")
-    ]
-    client.say("\r\n".join(lines).encode())
-
-
-def _leader(client: Client, _: list[bytes]) -> None:
-    """LEADER: the name of the node that leads and where clients reach it; none of either that is not known."""
-    status = client.front.status()
-    names = (status.leader, status.leader_address)
-    said: list[Reply] = [None if name is None else name.encode() for name in names]
-    client.say(said)
-
-
-def _status(client: Client, _: list[bytes]) -> None:
-    """STATUS: all that the node knows of itself, in JSON."""
-    client.say(msgspec.json.encode(client.front.status()))
-
-
-def _stale(client: Client, command: list[bytes]) -> None:
-    """STALE COMMAND ...: what a reading command finds in this node's own state, which may be behind."""
-    inner = [part.upper() if at == 0 else part for at, part in enumerate(command[1:])]
-    spec = COMMANDS.get(inner[0]) if inner else None
-    if spec is None or spec.writes:
-        client.say(Failure("ERR STALE stands before a command that reads"))
-        return
-    said = fault(inner) or client.front.machine.read(inner)
-    client.say(too_large() if is_too_large(said) else said)
-
-
 _HANDLERS: Final[dict[bytes, Handler]] = {
+    **QUESTIONS,
     b"AUTH": _auth,
-    b"CLIENT": _client,
-    b"COMMAND": _command,
-    b"CONFIG": _config,
     b"DISCARD": _discard,
     b"ECHO": _echo,
     b"EXEC": _exec,
     b"HELLO": _hello,
-    b"INFO": _info,
-    b"LEADER": _leader,
     b"MULTI": _multi,
     b"PING": _ping,
     b"QUIT": _quit,
     b"RESET": _reset,
     b"SELECT": _select,
-    b"STALE": _stale,
-    b"STATUS": _status,
     b"UNWATCH": _unwatch,
     b"WATCH": _watch,
 }
