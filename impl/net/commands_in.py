@@ -25,6 +25,7 @@ COMMAND_BYTES_MAX: Final = 8 << 20
 WALK_BYTES: Final = 64 << 10
 """Bytes that are kept for a walk before one is taken anyway."""
 
+_PERCENT, _TILDE, _GREATER, _BAR = b"%~>|"  # as numbers, which are found sooner than strings
 _ARRAY: Final = re.compile(rb"\*[0-9]{6}")
 _MAP: Final = re.compile(rb"%[0-9]{6}")
 _SET: Final = re.compile(rb"~[0-9]{6}")
@@ -121,9 +122,11 @@ class CommandReader:
 
         Behind a line all is walked first: who mixes the two must not have what is left copied again and again.
         """
-        end = len(data)
+        end, is_fresh = len(data), False
         if at:
             end = self._walker.walk(data, at)
+        elif not self._came_bytes and end <= WALK_BYTES and not _is_suspect(data):
+            is_fresh = True  # whole commands, mostly: there is nothing to keep
         else:
             is_inside = not self._kept and self._walker.skips >= len(data)
             self._kept.append(data)
@@ -143,7 +146,13 @@ class CommandReader:
         if self._walker.complaint is not None:
             raise MalformedFrame(self._walker.complaint)
         if self._came_bytes == self._read_bytes:
-            self._begin()
+            if is_fresh:
+                self._came_bytes = self._read_bytes = 0
+            else:
+                self._begin()
+        elif is_fresh:
+            self._kept.append(data)
+            self._kept_bytes = end
         elif end < len(data):
             raise MalformedFrame(_NO_COMMAND)
         return end
@@ -190,10 +199,10 @@ def _is_suspect(data: bytes) -> bool:
     """Might there be a head that announces much? To search for one byte takes next to no time, for several it does."""
     return bool(
         _ARRAY.search(data)
-        or (b"%" in data and _MAP.search(data))
-        or (b"~" in data and _SET.search(data))
-        or (b">" in data and _PUSH.search(data))
-        or (b"|" in data and _ATTRIBUTES.search(data))
+        or (_PERCENT in data and _MAP.search(data))
+        or (_TILDE in data and _SET.search(data))
+        or (_GREATER in data and _PUSH.search(data))
+        or (_BAR in data and _ATTRIBUTES.search(data))
     )
 
 
