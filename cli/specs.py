@@ -14,6 +14,7 @@ import click
 from ..checker.mutation import find_mutant, mutants_of, mutate
 from ..checker.refinement import Tower
 from ..checker.specification import BadSpecification, Specification, load
+from ..quoting import shown
 from ..refinement.tower import tower
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,14 +84,8 @@ class Size(click.ParamType[tuple[str, int]]):
     ) -> tuple[str, int]:
         sort, equals, size = str(value).partition("=")
         if not equals or not re.fullmatch(r"\s*-?[0-9]{1,18}\s*", size):
-            self.fail(f"{shortened(value)} is not a size; write for example acceptor=3", param, ctx)
+            self.fail(f"{shown(value)} is not a size; write for example acceptor=3", param, ctx)
         return sort.strip().lower(), int(size)
-
-
-def shortened(value: object) -> str:
-    """What was given, as a line can show it."""
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:76]}...{shown[-1]}"
 
 
 def spec_argument(f: F) -> F:

@@ -23,14 +23,18 @@ class Unheard(Exception):
         self.errno = why.errno
 
 
-class _Errors:
-    """Standard error: what finds no room is lost, and nothing else is."""
+class _Stream:
+    """A stream as it was, but for what a kind of it does when it takes nothing more."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+class _Errors(_Stream):
+    """Standard error: what finds no room is lost, and nothing else is."""
 
     def write(self, text: str) -> int:
         with suppress(OSError):
@@ -42,15 +46,10 @@ class _Errors:
             self._stream.flush()
 
 
-class _Output:
+class _Output(_Stream):
     """Standard output: from the first failure on every writer is told, for a library may not have listened."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._why: OSError | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    _why: OSError | None = None
 
     def write(self, text: str) -> int:
         return self._unless_failed(self._stream.write, text)

@@ -29,7 +29,7 @@ def as_bytes(part: Part) -> bytes:
 
 def encode_command(parts: Iterable[Part]) -> bytes:
     """A command as it goes over the wire."""
-    texts = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
+    texts = [as_bytes(part) for part in parts]
     return b"*%d\r\n%b" % (len(texts), b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in texts]))
 
 

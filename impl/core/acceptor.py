@@ -20,6 +20,7 @@ from .messages import (
     Promise,
     Slot,
     Value,
+    bytes_of,
 )
 from .outbox import Outbox
 from .records import AcceptRecord, PromiseRecord, Recovered
@@ -34,7 +35,7 @@ class Acceptor:
         """The highest ballot that it promised or accepted in: it has left all smaller ones."""
         self.log: dict[Slot, tuple[Ballot, Value]] = {s: (b, v) for s, b, v in recovered.accepted}
         """Its latest acceptance in each slot."""
-        self.bytes = self._bytes()
+        self.bytes = bytes_of(self.log.values())
         """Of the values in it: what a promise carries."""
         self.low: Index = recovered.low
         self.high: Index = max(self.log, default=self.low)
@@ -105,7 +106,7 @@ class Acceptor:
         assert slot >= self.low, "a checkpoint never goes back"
         self.low = slot
         self.log = {s: held for s, held in self.log.items() if s > slot}
-        self.bytes = self._bytes()
+        self.bytes = bytes_of(self.log.values())
         self.high = max(self.high, slot)
 
     def truncate(self, slot: Slot) -> None:
@@ -134,9 +135,6 @@ class Acceptor:
             return
         again = Promise(self._outbox.next_id(), given.ballot, given.accepted, given.low, given.above)
         self._outbox.emit(Line("resend", recv=prepare, send=(Sent((prepare.sender,), again),)))
-
-    def _bytes(self) -> int:
-        return sum([len(value) for _, value in self.log.values()])
 
     def _report(self, above: Index) -> tuple[Acceptance, ...]:
         return tuple([(slot, *self.log[slot]) for slot in sorted(self.log) if slot > above])

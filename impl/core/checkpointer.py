@@ -20,7 +20,7 @@ from .config import Config
 from .effects import Checkpoint, Install, KeepPiece, Line, ReadPiece, Restore, Sent, Truncate
 from .events import Abandoned, Checkpointed, Installed, PieceRead
 from .learner import Learner
-from .messages import Ask, Entry, Fetch, Index, Slot, Snapshot
+from .messages import Ask, Entry, Fetch, Index, Slot, Snapshot, bytes_of
 from .outbox import Outbox
 
 LOG_SHARE = 4
@@ -82,7 +82,7 @@ class Checkpointer:
 
     def applied(self, entries: Iterable[Entry]) -> None:
         """Count what the state machine was just handed, and ask for a checkpoint if one is due."""
-        self._since_bytes += sum([len(value) for _, value in entries])
+        self._since_bytes += bytes_of(entries)
         config = self._config
         is_long = self._learner.committed - self._acceptor.low >= config.checkpoint_entries
         is_worth_it = self._since_bytes * LOG_SHARE >= self._size_bytes

@@ -14,7 +14,7 @@ from .clock import Clock
 from .config import Config
 from .effects import Line, Sent
 from .events import Request
-from .messages import Accept, Accepted, Ballot, Entry, Heartbeat, Index, Slot, Value
+from .messages import Accept, Accepted, Ballot, Entry, Heartbeat, Index, Slot, Value, bytes_of
 from .outbox import Outbox
 from .reading import Reading
 
@@ -121,7 +121,7 @@ class Leadership:
             if room_bytes <= 0 and self._waiting[0][0] is not None:
                 break
             entries = self._next_batch()
-            room_bytes -= sum([len(value) for _, value in entries])
+            room_bytes -= bytes_of(entries)
             proposed.append(entries)
             accept = Accept(self._outbox.next_id(), self.ballot, entries, committed)
             self._flying[entries[0][0]] = Proposal(accept, self._clock.now_ms)

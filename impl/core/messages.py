@@ -10,6 +10,7 @@ Size: an `Accept` or a `Learn` is bounded by `Config.batch_entries_max` and `bat
 carries the latest acceptance of every slot above `low`, so only checkpoints bound it. A `Snapshot` is a piece.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -197,3 +198,8 @@ AnyMessage: TypeAlias = (
     | Handover
 )
 """Every message, for a decoder: `msgspec.msgpack.Decoder(AnyMessage)`."""
+
+
+def bytes_of(rows: Iterable[tuple[object, Value]]) -> int:
+    """Of the values alone, in what has each behind its slot or its ballot."""
+    return sum([len(value) for _, value in rows])

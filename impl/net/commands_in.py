@@ -128,10 +128,10 @@ class CommandReader:
         elif not self._came_bytes and end <= WALK_BYTES and not _is_suspect(data):
             is_fresh = True  # whole commands, mostly: there is nothing to keep
         else:
-            is_inside = not self._kept and self._walker.skips >= len(data)
+            is_due = not self._came_bytes or (not self._kept and self._walker.skips >= len(data))
             self._kept.append(data)
             self._kept_bytes += len(data)
-            if is_inside or self._kept_bytes > WALK_BYTES or _is_suspect(data):
+            if is_due or self._kept_bytes > WALK_BYTES or _is_suspect(data):
                 end = self._walk()
         piece = data if end - at == len(data) else data[at:end]
         self._came_bytes += len(piece)

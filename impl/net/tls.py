@@ -46,9 +46,8 @@ class Contexts:
         calling = _context(tls, ssl.Purpose.SERVER_AUTH)
         for context in (heard, calling):
             context.verify_mode = ssl.CERT_REQUIRED
-            context.check_hostname = (
-                False  # `proves` looks at the name: nodes are known by it, not by address
-            )
+            # `proves` looks at the name: nodes are known by it, not by address
+            context.check_hostname = False
         return cls(_context(tls, ssl.Purpose.CLIENT_AUTH) if tls.clients else None, heard, calling)
 
 
